@@ -1,0 +1,79 @@
+"""Puts the application together; `xumi run` calls this."""
+
+from collections.abc import Sequence
+
+import msgspec
+from fastapi import FastAPI
+
+from xumi import __version__
+from xumi.kernel import log
+from xumi.kernel.config import Settings, check_sections, load, use
+from xumi.kernel.db import migrate
+from xumi.kernel.db.session import unit_of_work
+from xumi.kernel.http import health
+from xumi.kernel.http.openapi import build_document, documentation_router
+from xumi.kernel.http.pipeline import Pipeline
+from xumi.kernel.http.router import Route, Router, RouteTable
+from xumi.kernel.modules import Feature, discover
+from xumi.kernel.resources import Resources
+from xumi.modules.account.service import ensure_first_administrator
+
+
+class Application(Pipeline):
+    """The ASGI application of one process, with the features it was made of."""
+
+    def __init__(self, settings: Settings, features: Sequence[Feature]) -> None:
+        fastapi = FastAPI(title="Xumi", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+        routes = [route for feature in features for route in feature.routes]
+        routes += _own_routes(health.router)
+        document: list[bytes] = []
+
+        def build() -> bytes:
+            if not document:
+                document.append(msgspec.json.encode(build_document(fastapi, table, self.resources.envelope)))
+            return document[0]
+
+        if settings.docs_enabled:
+            routes += _own_routes(documentation_router(build))
+        table = RouteTable(routes)
+        fastapi.router.routes[:] = routes
+        super().__init__(Resources(settings, features), table, fastapi)
+
+
+def _own_routes(router: Router) -> list[Route]:
+    routes = router.routes
+    for route in routes:
+        route.feature = "kernel"
+    return routes
+
+
+def create_app(settings: Settings | None = None) -> Application:
+    """The application by this configuration, or by that of the environment and the working directory.
+
+    Raises:
+        StartError: the configuration, a feature or a route forbids a start; the message says what to do.
+    """
+    if settings is None:
+        settings = load().settings
+        use(settings)
+    log.configure(settings.log_level, settings.log_format)
+    features = discover(settings.modules)
+    check_sections(settings)
+    return Application(settings, features)
+
+
+async def prepare(app: Application) -> tuple[str, str | None] | None:
+    """Bring the database to head and see to it that there is an administrator.
+
+    Returns:
+        The first administrator's name and, where it was made up just now, his password; None where there was one already.
+    """
+    resources = app.resources
+    await migrate.upgrade(resources.settings.database_url)
+    await resources.database.start()
+    try:
+        with resources.context("prepare"):
+            async with unit_of_work() as work:
+                return await ensure_first_administrator(work.session, resources.settings)
+    finally:
+        await resources.database.close()

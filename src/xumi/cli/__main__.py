@@ -1,0 +1,5 @@
+"""`python -m xumi.cli` is `xumi`."""
+
+from xumi.cli import main
+
+main()

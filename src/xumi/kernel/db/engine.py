@@ -1,0 +1,112 @@
+"""The database that a process talks to: one engine for sessions (writes) and one reader for everything else.
+
+`Database("postgresql://…", pool_size=16)` opens nothing; connections are made when they are needed and half of them belong
+to sessions, half to the reader. A PostgreSQL that was restarted is found again without a restart of ours.
+"""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from xumi.kernel.db import postgresql, sqlite
+from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file
+from xumi.kernel.db.read import Reader
+from xumi.kernel.db.runner import CoreRunner, Runner
+
+POOL_TIMEOUT_SECONDS = 5.0
+# SQLite writes one at a time; more connections would only wait for each other inside SQLite instead of in our queue.
+SQLITE_SESSIONS = 4
+SQLITE_READERS = 4
+
+
+def _to_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+# JSON columns are written and read by the library that is fast at it.
+JSON_OPTIONS: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
+
+
+class Database:
+    """One database: `sessions()` for writes, `read` for reads.
+
+    Attributes:
+        url: the URL with its driver; `str()` of it masks the password.
+        dialect: `sqlite`, `postgresql` or `mysql`.
+        engine: SQLAlchemy's engine behind the sessions.
+        sessions: makes an `AsyncSession`.
+        read: runs reads outside any session.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 16, echo: bool = False) -> None:
+        self.dialect, self.url = parse_url(url)
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if self.dialect == "sqlite":
+            self._place_file()
+        read_size = max(1, pool_size // 2)
+        self.engine = self._make_engine(max(1, pool_size - read_size), echo)
+        self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
+        self.read = Reader(self.engine.dialect, self._make_runner(read_size))
+
+    def _place_file(self) -> None:
+        if self.url.database in (None, "", ":memory:"):
+            # Readers and writers are different connections, which cannot share a database in memory.
+            self._temporary = tempfile.TemporaryDirectory(prefix="xumi-", ignore_cleanup_errors=True)
+            self.url = self.url.set(database=str(Path(self._temporary.name, "memory.db")))
+        prepare_file(self.url)
+
+    def _make_engine(self, size: int, echo: bool) -> AsyncEngine:
+        options: dict[str, Any] = {
+            "echo": echo,
+            "hide_parameters": True,
+            **JSON_OPTIONS,
+            "max_overflow": 0,
+            "pool_timeout": POOL_TIMEOUT_SECONDS,
+            "pool_size": size,
+        }
+        if self.dialect == "postgresql":
+            options["async_creator"] = postgresql.Connector(self.url, CONNECT_TIMEOUT_SECONDS)
+        elif self.dialect == "sqlite":
+            options |= {"pool_size": min(size, SQLITE_SESSIONS), "connect_args": sqlite.CONNECT_ARGUMENTS}
+        else:
+            options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_TIMEOUT_SECONDS}}
+        engine = create_async_engine(self.url, **options)
+        if self.dialect == "postgresql":
+            postgresql.install(engine.sync_engine)
+        elif self.dialect == "sqlite":
+            sqlite.install(engine.sync_engine)
+        return engine
+
+    def _make_runner(self, size: int) -> Runner:
+        if self.dialect == "postgresql":
+            connect = postgresql.Connector(self.url, CONNECT_TIMEOUT_SECONDS)
+            return postgresql.PostgresRunner(connect, size, postgresql.decode_json)
+        if self.dialect == "sqlite":
+            assert self.url.database is not None
+            return sqlite.SqliteRunner(
+                self.url.database, min(size, SQLITE_READERS), self.engine.dialect.on_connect()
+            )
+        return CoreRunner(self.engine)
+
+    async def start(self) -> None:
+        """Nothing to do yet: connections are opened when they are needed, so that a start does not need the database."""
+
+    async def ping(self, timeout: float = 2.0) -> bool:
+        """Whether the database answers a query within `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self.read.ping()
+        except Exception:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close all connections. Safe to call twice."""
+        await self.read.close()
+        await self.engine.dispose()
+        if self._temporary is not None:
+            self._temporary.cleanup()

@@ -1,0 +1,273 @@
+"""PostgreSQL: how connections are made, watched and pooled for reads.
+
+Reads run on asyncpg itself, each in autocommit, on connections that nobody changes the state of, so that none is reset.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+import msgspec
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolResetState
+
+from xumi.kernel.db.errors import DatabaseUnavailable
+from xumi.kernel.db.runner import Query, Rows
+
+T = TypeVar("T")
+
+POOL_TIMEOUT_SECONDS = 5.0
+PREPARED_STATEMENTS = 256
+
+# What a connection says when the server went away under it, or when a migration changed what its statements return.
+_STALE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.OutdatedSchemaCacheError,
+    asyncpg.InvalidCachedStatementError,
+    OSError,
+)
+
+
+class _Stale(Exception):
+    """The read failed because of its connection, not of itself; `cause` says how."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class Connector:
+    """Opens driver connections to one server.
+
+    Raises:
+        DatabaseUnavailable: the server cannot be reached, or takes no connections now.
+    """
+
+    def __init__(self, url: URL, timeout_seconds: float) -> None:
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._timeout_seconds = timeout_seconds
+
+    async def __call__(self) -> Any:
+        # asyncpg leaves a loud future behind when it is cancelled half way, so an attempt is always finished.
+        attempt = asyncio.create_task(self._connect())
+        try:
+            return await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            attempt.add_done_callback(_terminate)
+            raise
+
+    async def _connect(self) -> Any:
+        try:
+            return await asyncpg.connect(
+                self._dsn,
+                timeout=self._timeout_seconds,
+                statement_cache_size=PREPARED_STATEMENTS,
+                max_cached_statement_lifetime=0,
+                server_settings={"application_name": "xumi", "timezone": "UTC"},
+            )
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.CannotConnectNowError,
+        ) as error:
+            reason = str(error) or type(error).__name__
+            raise DatabaseUnavailable(f"cannot connect to PostgreSQL: {reason}") from error
+        except asyncpg.TooManyConnectionsError as error:
+            raise DatabaseUnavailable(
+                "PostgreSQL takes no more connections: lower DATABASE_POOL_SIZE"
+            ) from error
+
+
+def _terminate(attempt: asyncio.Task[Any]) -> None:
+    """Drop a connection that nobody waits for any more."""
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().terminate()
+
+
+async def decode_json(connection: Any) -> None:
+    """Give a connection of ours the conversions that SQLAlchemy's dialect expects of one: JSON comes as objects."""
+    await connection.set_type_codec(
+        "json", schema="pg_catalog", format="binary", encoder=str.encode, decoder=msgspec.json.decode
+    )
+    # The first byte of binary JSONB is its version.
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda text: b"\x01" + text.encode(),
+        decoder=lambda data: msgspec.json.decode(data[1:]),
+    )
+
+
+def install(engine: Engine) -> None:
+    """Replace connections that the server closed, and refuse to commit a transaction that it has given up."""
+    event.listen(engine, "checkout", _refuse_closed)
+    event.listen(engine, "handle_error", _remember_error)
+    event.listen(engine, "commit", _refuse_aborted_transaction)
+    event.listen(engine, "rollback", _forget_error)
+    event.listen(engine, "reset", _end_transaction)
+
+
+def _refuse_closed(
+    connection: DBAPIConnection, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    # The loop has seen the server's end of the connection close; costs no round trip as a ping would.
+    if connection._connection.is_closed():
+        raise DisconnectionError("the server closed the connection")
+
+
+def _remember_error(context: ExceptionContext) -> None:
+    if context.connection is not None and not context.is_disconnect and not context.connection.invalidated:
+        context.connection.info["failed"] = True
+
+
+def _forget_error(connection: Connection) -> None:
+    if not connection.invalidated:
+        connection.info.pop("failed", None)
+
+
+def _refuse_aborted_transaction(connection: Connection) -> None:
+    """After an error that somebody swallowed, PostgreSQL answers COMMIT with a rollback and no error.
+
+    A query finds out: it fails unless the error was rolled back to a savepoint.
+    """
+    if connection.info.pop("failed", False):
+        connection.exec_driver_sql("SELECT 1")
+
+
+def _end_transaction(connection: Any, entry: ConnectionPoolEntry, state: PoolResetState) -> None:
+    """SQLAlchemy takes a failed commit for the end of the transaction; where COMMIT was not sent, it is not."""
+    entry.info.pop("failed", None)
+    if state.asyncio_safe and connection._transaction is not None:
+        connection.rollback()
+
+
+class PostgresRunner:
+    """Runs reads on a pool of asyncpg connections.
+
+    Args:
+        connect: opens a driver connection.
+        size: the most connections at one time.
+        set_up: what SQLAlchemy does to a new connection (JSON codecs).
+    """
+
+    def __init__(
+        self, connect: Callable[[], Any], size: int, set_up: Callable[[Any], Any] | None = None
+    ) -> None:
+        self._connect = connect
+        self._set_up = set_up
+        self._idle: list[Any] = []
+        self._room = asyncio.Semaphore(size)
+        self._closed = False
+
+    async def _acquire(self, fresh: bool) -> Any:
+        if self._room.locked():
+            try:
+                async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
+                    await self._room.acquire()
+            except TimeoutError:
+                raise DatabaseUnavailable(
+                    "all connections for reads are in use: raise DATABASE_POOL_SIZE"
+                ) from None
+        else:
+            await self._room.acquire()
+        try:
+            while self._idle:
+                connection = self._idle.pop()
+                if fresh:
+                    connection.terminate()
+                    break
+                if not connection.is_closed():
+                    return connection
+            return await self._open()
+        except BaseException:
+            self._room.release()
+            raise
+
+    async def _open(self) -> Any:
+        connection = await self._connect()
+        if self._set_up is not None:
+            try:
+                await self._set_up(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
+
+    def _release(self, connection: Any) -> None:
+        if self._closed:
+            connection.terminate()
+        elif not connection.is_closed():
+            self._idle.append(connection)
+        self._room.release()
+
+    async def _run(self, work: Callable[[Any], Awaitable[T]], fresh: bool = False) -> T:
+        connection = await self._acquire(fresh)
+        try:
+            return await work(connection)
+        except _STALE as error:
+            raise _Stale(error) from error
+        except asyncpg.InterfaceError as error:
+            if connection.is_closed():
+                raise _Stale(error) from error
+            raise
+        finally:
+            self._release(connection)
+
+    async def _run_twice(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """A connection that has gone stale is replaced once; reads may be repeated."""
+        try:
+            return await self._run(work)
+        except _Stale:
+            try:
+                return await self._run(work, fresh=True)
+            except _Stale as again:
+                if isinstance(again.cause, OSError):
+                    raise DatabaseUnavailable(
+                        f"lost the connection to PostgreSQL: {again.cause}"
+                    ) from again.cause
+                raise again.cause from None
+
+    async def fetch(self, query: Query) -> Rows:
+        """All rows of a query."""
+
+        async def work(connection: Any) -> Rows:
+            rows: Rows = await connection.fetch(query.sql, *query.arguments)
+            return rows
+
+        return await self._run_twice(work)
+
+    async def fetch_two(
+        self, first: Query, second: Query, needs_second: Callable[[Rows], bool]
+    ) -> tuple[Rows, Rows]:
+        """One after the other on one connection."""
+
+        async def work(connection: Any) -> tuple[Rows, Rows]:
+            rows = await connection.fetch(first.sql, *first.arguments)
+            return rows, (await connection.fetch(second.sql, *second.arguments) if needs_second(rows) else ())
+
+        return await self._run_twice(work)
+
+    async def stream(self, query: Query, size: int) -> AsyncIterator[Rows]:
+        """Batches from a server-side cursor in a read-only transaction, on a connection outside the pool."""
+        connection = await self._open()
+        try:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                cursor = await connection.cursor(query.sql, *query.arguments)
+                while rows := await cursor.fetch(size):
+                    yield rows
+        finally:
+            connection.terminate()
+
+    async def close(self) -> None:
+        """Close idle connections now and the others as they come back."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await connection.close(timeout=2)

@@ -1,0 +1,282 @@
+"""Writes: the unit of work of a request, command or job, and `DatabaseManager` for scripts.
+
+Services take a session and never commit; who opened the unit of work commits it. The HTTP pipeline does so before the first
+byte of the response, and a commit that fails is an error of the request.
+"""
+
+import asyncio
+import inspect
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session as OrmSession
+
+from xumi.kernel.config import CONFIG
+from xumi.kernel.context import current, find_current
+from xumi.kernel.db.errors import is_retryable, translate
+from xumi.kernel.db.location import parse_url
+from xumi.kernel.db.runner import ConnectionRunner, Query, Rows, Runner
+
+if TYPE_CHECKING:
+    from xumi.kernel.db.engine import Database
+
+T = TypeVar("T")
+
+MAX_TRIES = 3
+FIRST_PAUSE_SECONDS = 0.02
+
+# Closings that go on after the task that wanted them was cancelled; kept here so that they are not collected.
+_closing: set[asyncio.Task[Any]] = set()
+
+
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end even if the caller is cancelled meanwhile, so that the connection goes back to its pool."""
+    task = asyncio.create_task(work)
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+    await asyncio.shield(task)
+
+
+class _TransactionRunner:
+    """Runs reads inside a session's transaction, after sending what the session has not sent yet.
+
+    A connection does one thing at a time: reads that a service runs side by side take turns.
+    """
+
+    def __init__(self, session: AsyncSession, turn: asyncio.Lock) -> None:
+        self._session = session
+        self._turn = turn
+
+    async def _connection(self) -> ConnectionRunner:
+        await self._session.flush()
+        return ConnectionRunner(await self._session.connection())
+
+    async def fetch(self, query: Query) -> Rows:
+        """All rows of a query."""
+        async with self._turn:
+            return await (await self._connection()).fetch(query)
+
+    async def fetch_two(
+        self, first: Query, second: Query, needs_second: Callable[[Rows], bool]
+    ) -> tuple[Rows, Rows]:
+        """One after the other."""
+        async with self._turn:
+            return await (await self._connection()).fetch_two(first, second, needs_second)
+
+    async def stream(self, query: Query, size: int) -> AsyncIterator[Rows]:
+        """Batches; nobody else reads meanwhile."""
+        async with self._turn:
+            async for rows in (await self._connection()).stream(query, size):
+                yield rows
+
+    async def close(self) -> None:
+        """The connection belongs to the session."""
+
+
+class UnitOfWork:
+    """One transaction of one piece of work, opened when its session is first used.
+
+    Args:
+        database: where the session comes from.
+    """
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+        self._session: AsyncSession | None = None
+        self._hooks: list[Callable[[], Awaitable[None] | None]] = []
+        self._turn: asyncio.Lock | None = None
+
+    @property
+    def session(self) -> AsyncSession:
+        """The session of this work; it takes a connection at its first statement."""
+        if self._session is None:
+            self._session = self._database.sessions()
+        return self._session
+
+    @property
+    def active(self) -> bool:
+        """Whether a transaction has begun, so that reads must run inside it."""
+        return self._session is not None and self._session.in_transaction()
+
+    @property
+    def runner(self) -> Runner:
+        """Runs reads inside the transaction."""
+        if self._turn is None:
+            self._turn = asyncio.Lock()
+        return _TransactionRunner(self.session, self._turn)
+
+    def after_commit(self, hook: Callable[[], Awaitable[None] | None]) -> None:
+        """Call `hook` once the commit has succeeded; forgotten on rollback.
+
+        A process may die between the commit and the hook: use it for what may be lost, such as dropping a cache entry.
+        """
+        self._hooks.append(hook)
+
+    async def commit(self) -> None:
+        """Make everything durable, then run the hooks.
+
+        Raises:
+            SQLAlchemyError: the commit failed and nothing was kept; `kernel.db.errors.translate` says what to tell the caller.
+        """
+        if self._session is not None:
+            await self._session.commit()
+        hooks, self._hooks = self._hooks, []
+        for hook in hooks:
+            result = hook()
+            if inspect.isawaitable(result):
+                await result
+
+    async def rollback(self) -> None:
+        """Undo everything since the last commit. Safe to call twice, and on a cancelled task."""
+        self._hooks.clear()
+        if self._session is not None:
+            await _finish(self._session.rollback())
+
+    async def close(self) -> None:
+        """Roll back what was not committed and give the connection back. Safe to call twice, and on a cancelled task."""
+        self._hooks.clear()
+        if self._session is not None:
+            session, self._session = self._session, None
+            await _finish(session.close())
+
+
+class HasDatabase(Protocol):
+    """What holds a database: `Resources`."""
+
+    @property
+    def database(self) -> "Database":
+        """The database."""
+        ...
+
+
+@asynccontextmanager
+async def unit_of_work(resources: HasDatabase | None = None) -> AsyncIterator[UnitOfWork]:
+    """A transaction of its own: committed at the end of the block, rolled back on any error.
+
+    While it lasts it is the running context's unit of work. On SQLite, where only one transaction can write at a time, do not
+    open one inside another that has written already.
+
+    Raises:
+        RuntimeError: no resources are given and nothing runs here that has any.
+    """
+    context = find_current()
+    work = UnitOfWork((resources or current().resources).database)
+    outer = context.unit_of_work if context is not None else None
+    if context is not None:
+        context.unit_of_work = work
+    try:
+        yield work
+        await work.commit()
+    finally:
+        if context is not None:
+            context.unit_of_work = outer
+        await work.close()
+
+
+async def request_session() -> AsyncSession:
+    """The session of the running request."""
+    context = current()
+    if context.unit_of_work is None:
+        context.unit_of_work = UnitOfWork(context.resources.database)
+    return context.unit_of_work.session
+
+
+Session = Annotated[AsyncSession, Depends(request_session)]
+"""A handler's parameter: the request's session. It is committed before the response is sent."""
+
+
+async def retry_on_conflict(
+    work: Callable[[AsyncSession], Awaitable[T]], resources: HasDatabase | None = None
+) -> T:
+    """Run a whole transaction, and again from its start when the database chose it as the victim of a conflict.
+
+    `work` gets a fresh session each time and must take everything it needs from it: objects of another session, or facts read
+    before, would be of the transaction that failed. What it does outside the database happens at every try.
+
+    Raises:
+        APIException: `TRANSACTION_CONFLICT`, it failed three times.
+    """
+    for attempt in range(1, MAX_TRIES + 1):
+        try:
+            async with unit_of_work(resources) as unit:
+                return await work(unit.session)
+        except Exception as error:
+            if not is_retryable(error):
+                raise
+            if attempt == MAX_TRIES:
+                raise translate(error) or error from error
+        await asyncio.sleep(FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5))
+    raise AssertionError("unreachable")
+
+
+class DatabaseManager:
+    """A session for scripts and commands, in both forms; commits at the end of the block, rolls back on any error.
+
+        with DatabaseManager() as db:                 async with DatabaseManager() as db:
+            db.add(Poster(title="…"))                     db.add(Poster(title="…"))
+            db.commit()      # allowed in between         await db.commit()
+
+    The database is the running context's, else that of `DATABASE_URL`.
+
+    Raises:
+        RuntimeError: the synchronous form is used where an event loop runs, which it would block.
+    """
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._async_stack = AsyncExitStack()
+
+    def __enter__(self) -> OrmSession:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            raise RuntimeError(
+                "`with DatabaseManager()` would stop the event loop that runs here: use `async with DatabaseManager()`."
+            )
+        from xumi.kernel.db.bridge import sync_engine
+
+        context = find_current()
+        url = context.resources.database.url if context is not None else parse_url(CONFIG.database_url)[1]
+        session = OrmSession(sync_engine(url), expire_on_commit=False)
+        return self._stack.enter_context(_committed(session))
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    async def __aenter__(self) -> AsyncSession:
+        return await self._async_stack.enter_async_context(_session_of_process())
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._async_stack.__aexit__(*error)
+
+
+@contextmanager
+def _committed(session: OrmSession) -> Iterator[OrmSession]:
+    try:
+        yield session
+        session.commit()
+    finally:
+        session.close()
+
+
+@asynccontextmanager
+async def _session_of_process() -> AsyncIterator[AsyncSession]:
+    if find_current() is not None:
+        async with unit_of_work() as work:
+            yield work.session
+        return
+    from xumi.kernel.db.engine import Database
+
+    database = Database(CONFIG.database_url, pool_size=2)
+    try:
+        async with database.sessions() as session:
+            yield session
+            await session.commit()
+    finally:
+        await _finish(database.close())

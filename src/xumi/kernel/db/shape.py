@@ -1,0 +1,153 @@
+"""A statement compiled once for all statements of its shape.
+
+SQLAlchemy gives two statements that differ only in their values one cache key, and the values in one order. So the SQL text is
+made once per key; afterwards a statement costs its key and its values.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import BindParameter, Dialect, Executable
+from sqlalchemy.sql.cache_key import CacheKey
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ClauseElement
+
+from xumi.kernel.db.runner import Query
+
+MAX_EXPANSIONS = 64
+# Parameters that we add under such a name hold the driver's own value already.
+RAW = "xumi_raw_"
+
+Values = Sequence[BindParameter[Any]]
+# Where the value of a parameter comes from: the n-th value of the caller's statement, or one that we added by name.
+_Source = int | str
+_Processor = Callable[[Any], Any]
+
+
+class Shape:
+    """The SQL of one shape, for one dialect.
+
+    Args:
+        statement: the statement to run; it may have been derived from the caller's by adding an order, a limit and the like.
+        dialect: the dialect of the database.
+        values: the values of the caller's statement, as its cache key lists them.
+    """
+
+    def __init__(self, statement: Executable, dialect: Dialect, values: Values) -> None:
+        element = cast(ClauseElement, statement)
+        key = element._generate_cache_key()
+        self.compiled = cast(SQLCompiler, element._compiler(dialect, cache_key=key))
+        self._sources, self._fixed = self._find_sources(key, values)
+        self._processors: Mapping[str, Any] = {
+            name: process
+            for name, process in self.compiled._bind_processors.items()
+            if not name.startswith(RAW)
+        }
+        self._expanding = self._expanding_names()
+        self._literals = {self.compiled.bind_names[bind] for bind in self.compiled.literal_execute_params}
+        self._expansions: dict[
+            tuple[int | str, ...], tuple[str, list[str], Mapping[str, list[str]], Mapping[str, Any]]
+        ] = {}
+        names = self.compiled.positiontup or []
+        self._plain = [(self._sources.get(name), name, self._processors.get(name)) for name in names]
+
+    def _find_sources(
+        self, key: CacheKey | None, values: Values
+    ) -> tuple[dict[str, _Source], dict[str, Any]]:
+        """Per parameter name its source; parameters without one hold a value that belongs to the shape."""
+        position = {id(bind): index for index, bind in enumerate(values)}
+        matches = self.compiled._cache_key_bind_match
+        sources: dict[str, _Source] = {}
+        if key is not None and matches is not None:
+            for bind in key.bindparams:
+                for twin in matches[0][bind]:
+                    name = self.compiled.bind_names.get(twin)
+                    if name is not None and id(bind) in position:
+                        sources[name] = position[id(bind)]
+        fixed: dict[str, Any] = {}
+        for bind, name in self.compiled.bind_names.items():
+            if name in sources:
+                continue
+            if bind.required:
+                sources[name] = bind.key
+            else:
+                fixed[name] = bind.effective_value
+        return sources, fixed
+
+    def _expanding_names(self) -> list[str]:
+        names = self.compiled.bind_names
+        return [
+            names[bind]
+            for bind in (*self.compiled.post_compile_params, *self.compiled.literal_execute_params)
+        ]
+
+    def query(self, values: Values, added: Mapping[str, Any]) -> Query:
+        """SQL and arguments for these values.
+
+        Args:
+            values: the values of the caller's statement, from its own cache key.
+            added: the values of parameters that we added, by name.
+        """
+        if self._expanding:
+            return self._expanded(values, added)
+        arguments = []
+        for source, name, process in self._plain:
+            if isinstance(source, int):
+                value = values[source].effective_value
+            else:
+                value = self._fixed[name] if source is None else added[source]
+            arguments.append(value if process is None else process(value))
+        return Query(self.compiled.string, tuple(arguments))
+
+    def _value(self, name: str, values: Values, added: Mapping[str, Any]) -> Any:
+        source = self._sources.get(name)
+        if isinstance(source, int):
+            return values[source].effective_value
+        return self._fixed[name] if source is None else added[source]
+
+    def _expanded(self, values: Values, added: Mapping[str, Any]) -> Query:
+        """`IN` lists have one SQL text per length, and literals one per value."""
+        given = {name: self._value(name, values, added) for name in self.compiled.bind_names.values()}
+        key = self._expansion_key(given)
+        expansion = self._expansions.get(key) if key is not None else None
+        if expansion is None:
+            state = self.compiled._process_parameters_for_postcompile(dict(given))
+            processors = {**self._processors, **state.processors}
+            expansion = (
+                state.statement,
+                list(state.positiontup or ()),
+                state.parameter_expansion,
+                processors,
+            )
+            if key is None:
+                return self._bind(expansion, {**given, **state.parameters})
+            if len(self._expansions) >= MAX_EXPANSIONS:
+                self._expansions.pop(next(iter(self._expansions)))
+            self._expansions[key] = expansion
+        for name, parts in expansion[2].items():
+            given.update(zip(parts, given[name], strict=True))
+        return self._bind(expansion, given)
+
+    def _expansion_key(self, given: Mapping[str, Any]) -> tuple[int | str, ...] | None:
+        """What the text depends on: the lengths of lists, and the values that are written into it.
+
+        None when it depends on more than these (lists of tuples, literals of other types).
+        """
+        key: list[int | str] = []
+        for name in self._expanding:
+            value = given[name]
+            if name in self._literals:
+                if type(value) not in (int, str):
+                    return None
+                key.append(value)
+            elif value and isinstance(value[0], tuple | list):
+                return None
+            else:
+                key.append(len(value))
+        return tuple(key)
+
+    @staticmethod
+    def _bind(expansion: tuple[str, list[str], Any, Mapping[str, Any]], given: Mapping[str, Any]) -> Query:
+        sql, names, _, processors = expansion
+        arguments = [processors[name](given[name]) if name in processors else given[name] for name in names]
+        return Query(sql, tuple(arguments))

@@ -1,0 +1,268 @@
+"""SQLite: how connections are set up, when a transaction takes the write lock, and a reader on threads of its own.
+
+A session reads without a lock until its first write, `FOR UPDATE` or savepoint; then it takes the write lock at once
+(`BEGIN IMMEDIATE`), so that it never has to upgrade a read and fail. That is what PostgreSQL's READ COMMITTED gives, and code
+that is right there is right here.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExecutionContext
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
+from sqlalchemy.sql.selectable import GenerativeSelect
+
+from xumi.kernel.db.runner import Query, Rows
+
+BUSY_TIMEOUT_SECONDS = 5.0
+# Transactions are ours to begin: the driver's own begin would come too late and without the lock.
+CONNECT_ARGUMENTS: dict[str, Any] = {"isolation_level": None, "timeout": BUSY_TIMEOUT_SECONDS}
+
+_READING_WORDS = ("SELECT", "PRAGMA", "EXPLAIN", "VALUES")
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA journal_size_limit=67108864",
+)
+
+
+def install(engine: Engine) -> None:
+    """Set up each connection of an engine, and begin transactions with the write lock when they start to write."""
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "before_cursor_execute", _begin_before_write)
+    event.listen(engine, "commit", _refuse_lost_transaction)
+    event.listen(engine, "rollback", _forget_transaction)
+    event.listen(engine, "reset", _end_transaction)
+
+
+def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _reads(statement: str, context: ExecutionContext | None) -> bool:
+    invoked = context.invoked_statement if context is not None and context.compiled is not None else None
+    if isinstance(invoked, GenerativeSelect):
+        return invoked._for_update_arg is None
+    return statement.lstrip("( \n\t").upper().startswith(_READING_WORDS)
+
+
+def _begin_before_write(
+    connection: Connection,
+    cursor: DBAPICursor,
+    statement: str,
+    _parameters: Any,
+    context: ExecutionContext | None,
+    _many: bool,
+) -> None:
+    if "writing" in connection.info or _reads(statement, context):
+        return
+    cursor.execute("BEGIN IMMEDIATE")
+    connection.info["writing"] = True
+
+
+def _refuse_lost_transaction(connection: Connection) -> None:
+    """A full disk and the like make SQLite roll back by itself; a COMMIT after that would succeed and keep nothing."""
+    driver = connection.connection.driver_connection
+    if connection.info.pop("writing", False) and driver is not None and not driver.in_transaction:
+        error = sqlite3.OperationalError("SQLite rolled the transaction back after an earlier error")
+        raise OperationalError("COMMIT", None, error)
+
+
+def _forget_transaction(connection: Connection) -> None:
+    if not connection.invalidated:
+        connection.info.pop("writing", None)
+
+
+def _end_transaction(connection: Any, entry: ConnectionPoolEntry, state: PoolResetState) -> None:
+    """SQLAlchemy takes a failed commit for the end of the transaction; on SQLite it is not, and the lock would be kept."""
+    entry.info.pop("writing", None)
+    # An asynchronous driver hides the connection behind a wrapper.
+    driver = getattr(connection, "_connection", connection)
+    if state.asyncio_safe and driver.in_transaction:
+        connection.rollback()
+
+
+class _Job:
+    """One task for a reader thread and the future that its caller waits for."""
+
+    __slots__ = ("future", "loop", "work")
+
+    def __init__(self, work: Callable[[sqlite3.Connection], Any]) -> None:
+        self.work = work
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+
+    def finish(self, result: Any, error: BaseException | None) -> None:
+        """Hand the outcome to the loop, from the reader thread."""
+        try:
+            self.loop.call_soon_threadsafe(self._settle, result, error)
+        except RuntimeError:
+            # The loop was closed; nobody waits any more.
+            return
+
+    def _settle(self, result: Any, error: BaseException | None) -> None:
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(error)
+
+
+class _ReaderThread(threading.Thread):
+    """A thread with a read-only connection of its own, which it opens at its first job."""
+
+    def __init__(
+        self, open_connection: Callable[[], sqlite3.Connection], jobs: "SimpleQueue[_Job | None]"
+    ) -> None:
+        super().__init__(name="xumi-sqlite-reader", daemon=True)
+        self._open = open_connection
+        self._jobs = jobs
+        self._connection: sqlite3.Connection | None = None
+        self._current: _Job | None = None
+        self._guard = threading.Lock()
+
+    def run(self) -> None:
+        """Work until told to stop by None."""
+        while (job := self._jobs.get()) is not None:
+            if job.future.cancelled():
+                continue
+            with self._guard:
+                self._current = job
+            result, error = self._attempt(job)
+            with self._guard:
+                self._current = None
+            job.finish(result, error)
+            del job, result, error
+        self._drop_connection()
+
+    def _attempt(self, job: _Job) -> tuple[Any, BaseException | None]:
+        try:
+            if self._connection is None:
+                connection = self._open()
+                with self._guard:
+                    self._connection = connection
+            return job.work(self._connection), None
+        except sqlite3.ProgrammingError as error:
+            return None, error
+        except sqlite3.DatabaseError as error:
+            # The file may have been moved or broken: the next job starts with a fresh connection.
+            self._drop_connection()
+            return None, error
+        except BaseException as error:
+            return None, error
+
+    def _drop_connection(self) -> None:
+        with self._guard:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def interrupt(self, job: _Job) -> None:
+        """Stop the running query if it belongs to this job."""
+        with self._guard:
+            if self._current is job and self._connection is not None:
+                self._connection.interrupt()
+
+
+class SqliteRunner:
+    """Runs reads on a few threads, so that the event loop never waits for the disk.
+
+    Args:
+        path: the database file.
+        size: number of threads, each with its own connection.
+        set_up: what SQLAlchemy does to a new connection (functions such as REGEXP).
+    """
+
+    def __init__(
+        self, path: str, size: int, set_up: Callable[[sqlite3.Connection], None] | None = None
+    ) -> None:
+        self._path = path
+        self._size = size
+        self._set_up = set_up
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._threads: list[_ReaderThread] = []
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=BUSY_TIMEOUT_SECONDS,
+            cached_statements=256,
+        )
+        connection.execute("PRAGMA query_only=ON")
+        if self._set_up is not None:
+            self._set_up(connection)
+        return connection
+
+    async def _run(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        if not self._threads:
+            self._threads = [_ReaderThread(self._open, self._jobs) for _ in range(self._size)]
+            for thread in self._threads:
+                thread.start()
+        job = _Job(work)
+        self._jobs.put(job)
+        try:
+            return await job.future
+        except asyncio.CancelledError:
+            for thread in self._threads:
+                thread.interrupt(job)
+            raise
+
+    async def fetch(self, query: Query) -> Rows:
+        """All rows of a query."""
+        rows: Rows = await self._run(
+            lambda connection: connection.execute(query.sql, query.arguments).fetchall()
+        )
+        return rows
+
+    async def fetch_two(
+        self, first: Query, second: Query, needs_second: Callable[[Rows], bool]
+    ) -> tuple[Rows, Rows]:
+        """Both in one visit to a thread."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Rows, Rows]:
+            rows = connection.execute(first.sql, first.arguments).fetchall()
+            return rows, connection.execute(second.sql, second.arguments).fetchall() if needs_second(
+                rows
+            ) else ()
+
+        pair: tuple[Rows, Rows] = await self._run(work)
+        return pair
+
+    async def stream(self, query: Query, size: int) -> AsyncIterator[Rows]:
+        """Batches from an open cursor on a connection of its own; the cursor holds the snapshot."""
+        loop = asyncio.get_running_loop()
+        # One thread, so that the closing comes after whatever runs there when the caller gives up.
+        thread = ThreadPoolExecutor(1, "xumi-sqlite-stream")
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = await loop.run_in_executor(thread, self._open)
+            cursor = await loop.run_in_executor(thread, connection.execute, query.sql, query.arguments)
+            while rows := await loop.run_in_executor(thread, cursor.fetchmany, size):
+                yield rows
+        finally:
+            if connection is not None:
+                connection.interrupt()
+                thread.submit(connection.close)
+            thread.shutdown(wait=False)
+
+    async def close(self) -> None:
+        """Stop the threads after their present jobs."""
+        threads, self._threads = self._threads, []
+        for _ in threads:
+            self._jobs.put(None)
+        for thread in threads:
+            await asyncio.to_thread(thread.join)

@@ -1,0 +1,414 @@
+"""The one middleware: everything that happens to every request, in the order in which it happens.
+
+    id, context → admission → route → rate limit → identity, permission → body limit → handler
+      → COMMIT → headers → bytes → access log, metrics
+
+It is pure ASGI. The only other code on a request's way is FastAPI's own route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from base64 import b64decode
+from binascii import Error as Base64Error
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from xumi.kernel import log, metrics
+from xumi.kernel.auth.principal import Principal
+from xumi.kernel.context import Context, activate, deactivate
+from xumi.kernel.errors import APICode, APIException
+from xumi.kernel.http.client_address import client_ip, rate_limit_caller
+from xumi.kernel.http.compiled import Handler
+from xumi.kernel.http.deadline import Deadline
+from xumi.kernel.http.draining import stop_gently
+from xumi.kernel.http.envelope import Failure
+from xumi.kernel.http.failure import choose_locale, translate
+from xumi.kernel.http.parameters import Uncompilable
+from xumi.kernel.http.router import Route, RouteTable
+from xumi.kernel.ratelimit import Rule
+
+if TYPE_CHECKING:
+    from xumi.kernel.resources import Resources
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_UNMATCHED = "unmatched"
+_READ = frozenset(
+    (
+        b"x-request-id",
+        b"authorization",
+        b"origin",
+        b"content-length",
+        b"content-type",
+        b"accept",
+        b"accept-language",
+        b"transfer-encoding",
+    )
+)
+_EXPOSED = b"X-Request-ID, X-Response-Time, Retry-After, Content-Disposition"
+_PREFLIGHT_SECONDS = b"600"
+_SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-site"),
+]
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_NO_STORE = (b"cache-control", b"no-store")
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="xumi"'}
+_CLOSE = (b"connection", b"close")
+
+
+class Pipeline:
+    """The ASGI application that a server runs.
+
+    Args:
+        resources: what this process holds; opened and closed by the server's lifespan events.
+        table: the routes.
+        fastapi: the application that declares them; handlers see it as `request.app`.
+    """
+
+    def __init__(self, resources: Resources, table: RouteTable, fastapi: ASGIApp) -> None:
+        settings = resources.settings
+        self.resources = resources
+        self.table = table
+        self.fastapi = fastapi
+        self._in_flight = 0
+        self._capacity = settings.max_concurrent_requests
+        self._body_limit = settings.request_body_limit_bytes
+        self._deadline = settings.request_deadline_seconds
+        self._limits = settings.rate_limit_enabled
+        self._default_rule = Rule.parse("RATE_LIMIT_DEFAULT", settings.rate_limit_default)
+        self._trusted = settings.trusted_proxies
+        self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
+        self.uncompiled: dict[str, str] = {}
+        self._handlers = {id(route): self._choose_handler(route) for route in table.routes}
+        self._headers = _SECURITY_HEADERS + ([_HSTS] if settings.app_env == "production" else [])
+
+    def _choose_handler(self, route: Route) -> Handler:
+        if self.resources.settings.compile_routes:
+            try:
+                return route.compile()
+            except Uncompilable as reason:
+                self.uncompiled[route.label] = str(reason)
+        return route.run_on_fastapi
+
+    def how_it_runs(self, route: Route) -> str:
+        """`compiled`, or `FastAPI: ` and the reason."""
+        if not self.resources.settings.compile_routes:
+            return "FastAPI: COMPILE_ROUTES is off"
+        reason = self.uncompiled.get(route.label)
+        return "compiled" if reason is None else f"FastAPI: {reason}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            # No feature speaks websocket; an unknown door stays shut.
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.resources.start()
+            stop_gently(self.resources)
+        except Exception as error:
+            log.logger.exception("start failed")
+            await self.resources.close()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.resources.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(self, scope, receive, send)
+        token = activate(exchange.context)
+        self._in_flight += 1
+        metrics.IN_FLIGHT.inc()
+        try:
+            await self._answer(exchange)
+        except Exception as error:
+            await self._fail(exchange, error)
+        finally:
+            if (unit_of_work := exchange.context.unit_of_work) is not None:
+                await unit_of_work.close()
+            self._in_flight -= 1
+            metrics.IN_FLIGHT.dec()
+            exchange.record()
+            deactivate(token)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        if self._in_flight > self._capacity:
+            raise APIException(APICode.OVERLOADED, headers={"Retry-After": "1"})
+        scope, context = exchange.scope, exchange.context
+        method: str = scope["method"]
+        route, scope["path_params"], allowed = self.table.find(method, scope["path"])
+        if route is None and method == "HEAD":
+            route, scope["path_params"], allowed = self.table.find("GET", scope["path"])
+        if route is None:
+            await self._answer_unrouted(exchange, allowed)
+            return
+        exchange.route = route
+        context.route = route.path
+        policy = route.policy
+        rule = self._default_rule if policy.rate_limit is None else policy.rate_limit
+        if policy.public:
+            self._limit(rule, rate_limit_caller(context.ip))
+        else:
+            try:
+                context.principal = principal = self._authenticate(exchange.headers.get(b"authorization"))
+            except APIException:
+                self._limit(rule, rate_limit_caller(context.ip))
+                raise
+            self._limit(rule, principal.user_id)
+            if not self.resources.access.allows(principal, policy.permission or ""):
+                raise APIException(APICode.FORBIDDEN)
+        if route.takes_json:
+            exchange.expect_json()
+        exchange.limit_body(self._body_limit if policy.body_limit_bytes is None else policy.body_limit_bytes)
+        await self._run(exchange, route, policy.deadline_seconds or self._deadline)
+
+    async def _answer_unrouted(self, exchange: Exchange, allowed: set[str]) -> None:
+        self._limit(self._default_rule, rate_limit_caller(exchange.context.ip))
+        if not allowed:
+            raise APIException(APICode.ROUTE_NOT_FOUND)
+        methods = ", ".join(sorted(allowed | {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())))
+        if exchange.scope["method"] != "OPTIONS":
+            raise APIException(APICode.METHOD_NOT_ALLOWED, headers={"Allow": methods})
+        headers = [(b"allow", methods.encode()), (b"content-length", b"0")]
+        if exchange.headers.get(b"origin") in self._origins:
+            headers += [
+                (b"access-control-allow-methods", methods.encode()),
+                (
+                    b"access-control-allow-headers",
+                    b"Authorization, Content-Type, Idempotency-Key, X-Request-ID",
+                ),
+                (b"access-control-max-age", _PREFLIGHT_SECONDS),
+            ]
+        await exchange.send({"type": "http.response.start", "status": 204, "headers": headers})
+        await exchange.send({"type": "http.response.body", "body": b""})
+
+    def _limit(self, rule: Rule | bool, caller: str) -> None:
+        if not self._limits or not isinstance(rule, Rule):
+            return
+        refusal = self.resources.limiter.hit(rule, caller)
+        if refusal is not None:
+            raise APIException(
+                APICode.RATE_LIMITED, headers=refusal.headers(), seconds=refusal.retry_after_seconds
+            )
+
+    def _authenticate(self, authorization: bytes | None) -> Principal:
+        """The caller by `Bearer <token>`, or by HTTP Basic with the token as user name."""
+        if authorization is None:
+            raise APIException(APICode.UNAUTHENTICATED, headers=_CHALLENGE)
+        scheme, _, credentials = authorization.decode("latin-1").partition(" ")
+        token = credentials.strip()
+        if scheme.lower() == "basic":
+            try:
+                token = b64decode(token, validate=True).decode().partition(":")[0]
+            except (Base64Error, UnicodeDecodeError):
+                raise APIException(APICode.TOKEN_INVALID, headers=_CHALLENGE) from None
+        elif scheme.lower() != "bearer":
+            raise APIException(APICode.UNAUTHENTICATED, headers=_CHALLENGE)
+        try:
+            return self.resources.access.check(self.resources.tokens.verify(token))
+        except APIException as error:
+            error.headers.update(_CHALLENGE)
+            raise
+
+    async def _run(self, exchange: Exchange, route: Route, seconds: float) -> None:
+        """Run the handler until its first response byte within the deadline."""
+        scope = exchange.scope
+        scope["app"], scope["route"], scope["endpoint"] = self.fastapi, route, route.endpoint
+        exchange.deadline = deadline = Deadline(seconds)
+        try:
+            await self._handlers[id(route)](scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:
+            if not deadline.expired or not deadline.withdraw():
+                raise
+            code = APICode.DEADLINE_EXCEEDED if exchange.body_complete else APICode.REQUEST_TIMEOUT
+            raise APIException(code, headers={"Connection": "close"}) from None
+        finally:
+            deadline.stop()
+
+    async def _fail(self, exchange: Exchange, error: Exception) -> None:
+        """Answer with the error, or, where the response has begun, tell the log and cut it off."""
+        exception = translate(error)
+        if exception is None:
+            log.logger.exception(
+                "unhandled error", error=error, method=exchange.scope["method"], route=exchange.context.route
+            )
+            message = f"{type(error).__name__}: {error}" if self.resources.settings.debug else None
+            exception = APIException(APICode.INTERNAL, message)
+        elif exception.code.status >= 500:
+            log.logger.warning(
+                "request failed", code=exception.code.number, reason=repr(error.__cause__ or error)
+            )
+        metrics.ERRORS.labels(str(exception.code.number)).inc()
+        if exchange.started:
+            return
+        if (unit_of_work := exchange.context.unit_of_work) is not None:
+            await unit_of_work.rollback()
+        status, headers, body = self._render(exchange, exception)
+        await exchange.send({"type": "http.response.start", "status": status, "headers": headers})
+        await exchange.send({"type": "http.response.body", "body": body})
+
+    def _render(
+        self, exchange: Exchange, exception: APIException
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        context, scope = exchange.context, exchange.scope
+        context.locale = choose_locale(exchange.headers.get(b"accept-language", b"").decode("latin-1"))
+        failure = Failure(
+            status=exception.code.status,
+            code=exception.code.number,
+            name=exception.code.name,
+            message=exception.text(context.locale),
+            request_id=context.request_id,
+            method=scope["method"],
+            path=scope["path"],
+            errors=exception.errors,
+        )
+        body: Any
+        if b"application/problem+json" in exchange.headers.get(b"accept", b""):
+            status, body, media_type = failure.status, failure.problem(), b"application/problem+json"
+        else:
+            (status, body), media_type = self.resources.envelope.failure(failure), b"application/json"
+        encoded = msgspec.json.encode(body)
+        headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in exception.headers.items()
+        ]
+        headers += [
+            (b"content-type", media_type),
+            (b"content-length", str(len(encoded)).encode()),
+            (b"vary", b"Accept, Accept-Language"),
+        ]
+        return status, headers, encoded
+
+    def dress(self, exchange: Exchange, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """A response's headers with ours: id, time, security, CORS. What a handler has set itself stays."""
+        own = {name for name, _ in headers}
+        milliseconds = (perf_counter() - exchange.started_at) * 1000
+        headers = [
+            *headers,
+            (b"x-request-id", exchange.context.request_id.encode()),
+            (b"x-response-time", b"%.2fms" % milliseconds),
+            *self._headers,
+        ]
+        if b"content-security-policy" not in own:
+            headers.append(_CSP)
+        if b"cache-control" not in own and (exchange.route is None or not exchange.route.policy.public):
+            headers.append(_NO_STORE)
+        if self.resources.draining and b"connection" not in own:
+            headers.append(_CLOSE)
+        if self._origins:
+            headers.append((b"vary", b"Origin"))
+            origin = exchange.headers.get(b"origin")
+            if origin in self._origins or (origin and b"*" in self._origins):
+                headers += [
+                    (b"access-control-allow-origin", origin),
+                    (b"access-control-expose-headers", _EXPOSED),
+                ]
+        return headers
+
+    def find_client(self, scope: Scope) -> str:
+        """The client's address."""
+        peer = scope["client"][0] if scope.get("client") else ""
+        if not self._trusted:
+            return peer
+        return client_ip(peer, (v for k, v in scope["headers"] if k == b"x-forwarded-for"), self._trusted)
+
+
+class Exchange:
+    """One request and its response."""
+
+    __slots__ = (
+        "_limit", "_pipeline", "_receive", "_received", "_send", "body_complete", "context", "deadline", "headers", "route",
+        "scope", "started", "started_at", "status",
+    )  # fmt: skip
+
+    def __init__(self, pipeline: Pipeline, scope: Scope, receive: Receive, send: Send) -> None:
+        self.started_at = perf_counter()
+        self._pipeline, self._receive, self._send = pipeline, receive, send
+        self.scope = scope
+        self.headers: dict[bytes, bytes] = {name: value for name, value in scope["headers"] if name in _READ}
+        inbound = self.headers.get(b"x-request-id")
+        accepted = inbound is not None and _REQUEST_ID.fullmatch(inbound)
+        request_id = inbound.decode() if inbound and accepted else f"{random.getrandbits(128):032x}"
+        self.context = Context(
+            pipeline.resources, request_id, route=_UNMATCHED, ip=pipeline.find_client(scope)
+        )
+        self.route: Route | None = None
+        self.deadline: Deadline | None = None
+        self.started = False
+        self.status = 500
+        self.body_complete = True
+        self._limit = self._received = 0
+
+    def limit_body(self, limit: int) -> None:
+        """Refuse a body of more than `limit` bytes, by its declared length at once, otherwise while it arrives."""
+        self._limit = limit
+        length = self.headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > limit:
+            raise APIException(APICode.BODY_TOO_LARGE, limit=limit, headers={"Connection": "close"})
+        self.body_complete = length == b"0" and b"transfer-encoding" not in self.headers
+
+    def expect_json(self) -> None:
+        """Refuse a body that says it is something else, before its content puzzles the validation."""
+        media_type = self.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        is_json = media_type == b"application/json" or media_type.endswith(b"+json")
+        has_body = self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
+        if has_body and not is_json:
+            raise APIException(APICode.UNSUPPORTED_MEDIA_TYPE, expected="application/json")
+
+    async def receive(self) -> Message:
+        """The next piece of the body."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._received += len(message.get("body", b""))
+            self.body_complete = not message.get("more_body", False)
+            if self._received > self._limit:
+                raise APIException(APICode.BODY_TOO_LARGE, limit=self._limit, headers={"Connection": "close"})
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass a piece of the response on; the transaction is committed before the first one leaves."""
+        if message["type"] == "http.response.start":
+            if (unit_of_work := self.context.unit_of_work) is not None:
+                await (unit_of_work.commit() if message["status"] < 400 else unit_of_work.rollback())
+            # A stream may take longer than its first byte.
+            if self.deadline is not None:
+                self.deadline.stop()
+            self.started, self.status = True, message["status"]
+            message["headers"] = self._pipeline.dress(self, message["headers"])
+        await self._send(message)
+
+    def record(self) -> None:
+        """Write the access line and the metrics."""
+        seconds = perf_counter() - self.started_at
+        context, method = self.context, self.scope["method"]
+        principal = context.principal
+        metrics.observe_request(
+            method if method in _METHODS else "OTHER", context.route, self.status, seconds
+        )
+        log.access(
+            method,
+            self.scope["path"],
+            context.route,
+            self.status,
+            seconds * 1000,
+            principal.user_id if principal is not None else None,
+            context.ip,
+            context.request_id,
+        )

@@ -1,0 +1,1 @@
+"""The library's revisions and Alembic's environment, which a project's revisions use as well."""

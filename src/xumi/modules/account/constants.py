@@ -1,0 +1,39 @@
+"""Fixed values of accounts."""
+
+USERNAME_MIN_LENGTH = 1
+USERNAME_MAX_LENGTH = 64
+EMAIL_MAX_LENGTH = 254
+PASSWORD_MIN_LENGTH = 8
+PASSWORD_MAX_LENGTH = 128
+MAX_IDS = 1000
+"""How many users one call may delete."""
+
+GUESS_WINDOW_SECONDS = 900
+MAX_GUESSES = 10
+"""How many guesses at a password are evaluated in any `GUESS_WINDOW_SECONDS`, for each subject."""
+
+REFRESH_RETRY_SECONDS = 10
+"""How long a refresh token that was exchanged may be exchanged again, because the answer was lost."""
+
+DEVICE_COOKIE = "xumi_device"
+DEVICE_COOKIE_SECONDS = 365 * 86_400
+
+WATCH_INTERVAL_SECONDS = 0.5
+WATCH_OVERLAP_SECONDS = 60
+"""How far back each look at the changes reaches: longer than a transaction lasts and than clocks differ."""
+WATCH_TIMEOUT_SECONDS = 5
+WATCH_STALE_SECONDS = 30
+"""After how long without a look at the changes the log complains."""
+PRUNE_INTERVAL_SECONDS = 600
+
+# Among the passwords that attackers try first, those that are long enough to pass otherwise.
+COMMON_PASSWORDS = frozenset(
+    (
+        "00000000", "000000000", "11111111", "111111111", "1111111111", "11223344", "12341234", "12344321", "123123123",
+        "12345678", "123456789", "1234567890", "0123456789", "87654321", "987654321", "0987654321", "66666666", "88888888",
+        "abc12345", "abcd1234", "abcdefgh", "a1b2c3d4", "a1234567", "a12345678", "asdfasdf", "asdfghjkl", "1q2w3e4r",
+        "1q2w3e4r5t", "1qaz2wsx", "qwerasdf", "qwer1234", "qwerty123", "qwertyui", "qwertyuiop", "zxcvbnm123", "iloveyou",
+        "letmein1", "password", "passw0rd", "password1", "p@ssw0rd", "admin123", "administrator", "sunshine", "princess",
+        "football", "baseball", "superman", "trustno1", "welcome1", "changeme", "woaini1314", "5201314520",
+    )
+)  # fmt: skip

@@ -1,0 +1,64 @@
+"""How many guesses at a password are evaluated: at most ten for one subject in any fifteen minutes.
+
+A guess is reserved before the password is looked at, in a transaction of its own, and given back when it was right. What
+is counted are the windows of fifteen minutes that this guess falls into and the one before it: fifteen minutes touch two
+windows at most, so their sum bounds every such span, and a subject that used all is open again after 15 to 30 minutes.
+"""
+
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, CursorResult, case, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from xumi.kernel import clock
+from xumi.kernel.auth.refresh import digest
+from xumi.kernel.db.session import unit_of_work
+from xumi.modules.account.constants import GUESS_WINDOW_SECONDS, MAX_GUESSES
+from xumi.modules.account.models import Guess
+
+
+def present_window() -> int:
+    """The number of the window that is now."""
+    return int(clock.timestamp()) // GUESS_WINDOW_SECONDS
+
+
+async def reserve(subject: str) -> bool:
+    """Count a guess, committed at once; False when there is none left, and the password must not be evaluated."""
+    key, window = digest(subject), present_window()
+    async with unit_of_work() as work:
+        session = work.session
+        if await _count(session, key, window):
+            return True
+        if await session.scalar(select(Guess.id).where(Guess.subject == key)):
+            return False
+        try:
+            async with session.begin_nested():
+                session.add(Guess(subject=key, window=window, current=1, previous=0))
+        except IntegrityError:
+            # Another guess was the first; now there is a row to count on.
+            return await _count(session, key, window)
+        return True
+
+
+async def give_back(session: AsyncSession, subject: str) -> None:
+    """A guess was right: it does not count. (One that was reserved in the window before stays counted.)"""
+    await session.execute(
+        update(Guess)
+        .where(Guess.subject == digest(subject), Guess.window == present_window(), Guess.current > 0)
+        .values(current=Guess.current - 1)
+    )
+
+
+async def _count(session: AsyncSession, key: str, window: int) -> bool:
+    is_now, was_last = Guess.window == window, Guess.window == window - 1
+    previous: ColumnElement[int] = case((is_now, Guess.previous), (was_last, Guess.current), else_=0)
+    current: ColumnElement[int] = case((is_now, Guess.current), else_=0)
+    result = await session.execute(
+        update(Guess)
+        .where(Guess.subject == key, previous + current < MAX_GUESSES)
+        # In this order: MySQL computes each value from those already set.
+        .ordered_values((Guess.previous, previous), (Guess.current, current + 1), (Guess.window, window))
+        .execution_options(synchronize_session=False)
+    )
+    return cast(CursorResult[Any], result).rowcount == 1

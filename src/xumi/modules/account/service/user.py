@@ -1,0 +1,216 @@
+"""Accounts as administrators manage them."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from xumi.kernel.auth.password import hash_password
+from xumi.kernel.auth.permission import EVERYTHING
+from xumi.kernel.auth.principal import Principal
+from xumi.kernel.db.filters import FilterTypeEnum, add_filters
+from xumi.kernel.db.query import PaginateResponse, paginate_query
+from xumi.kernel.db.read import get_one
+from xumi.kernel.errors import APICode, APIException, FieldError
+from xumi.kernel.ids import generate_key
+from xumi.modules.account.enums import Role
+from xumi.modules.account.errors import AccountCode
+from xumi.modules.account.models import User, UserRole, comparison_key
+from xumi.modules.account.repository import USER_ROWS, lock_administrators, lock_users, read_roles
+from xumi.modules.account.schemas import UserChange, UserCreate, UserOut, UserQuery, UserReplace
+from xumi.modules.account.service import access
+from xumi.modules.account.service.policy import check_password
+from xumi.modules.account.service.session import drop as drop_sessions
+
+# Ids are made in the order of time; names and addresses are sorted as they are compared, which has an index.
+_SORTABLE = {
+    "id": User.id,
+    "username": User.username_key,
+    "email": User.email_key,
+    "enabled": User.enabled,
+    "created_at": User.created_at,
+    "updated_at": User.updated_at,
+    "last_login_at": User.last_login_at,
+}
+
+
+async def list_users(query: UserQuery) -> PaginateResponse[UserOut]:
+    """The accounts that are wanted, the newest first.
+
+    Raises:
+        APIException: VALIDATION_FAILED, naming what is wrong with the query.
+    """
+    filters = {
+        User.username: FilterTypeEnum.Like,
+        User.email: FilterTypeEnum.Like,
+        User.enabled: FilterTypeEnum.Boolean,
+        User.created_at: FilterTypeEnum.Datetime,
+    }
+    statement = add_filters(USER_ROWS, query, filters)
+    if query.role is not None:
+        statement = statement.where(User.id.in_(select(UserRole.user_id).where(UserRole.role == query.role)))
+    return await paginate_query(statement, query, UserOut, sortable=_SORTABLE, default_sort="-id")
+
+
+async def get_user(user_id: str) -> UserOut:
+    """One account.
+
+    Raises:
+        APIException: NOT_FOUND.
+    """
+    return await get_one(USER_ROWS.where(User.id == user_id), UserOut)
+
+
+async def add_user(
+    session: AsyncSession,
+    *,
+    username: str,
+    email: str | None,
+    password_hash: str,
+    roles: Iterable[str],
+    enabled: bool = True,
+) -> User:
+    """Store a new account.
+
+    Raises:
+        APIException: DUPLICATE, naming the fields that are taken.
+    """
+    user = User(
+        id=generate_key(),
+        username=username,
+        email=email,
+        password_hash=password_hash,
+        enabled=enabled,
+        epoch=0,
+    )
+    async with _free_names(session, user.id, username, email):
+        session.add(user)
+    session.add_all(UserRole(user_id=user.id, role=role) for role in sorted(roles))
+    return user
+
+
+async def create(session: AsyncSession, principal: Principal, data: UserCreate) -> str:
+    """Make an account; returns its id.
+
+    Raises:
+        APIException: DUPLICATE, VALIDATION_FAILED (password), ADMINISTRATOR_REQUIRED.
+    """
+    _refuse_escalation(principal, data.roles)
+    check_password(data.password, data.username, data.email)
+    password_hash = await hash_password(data.password)
+    facts = data.model_dump(include={"username", "email", "roles", "enabled"})
+    return (await add_user(session, password_hash=password_hash, **facts)).id
+
+
+async def update(
+    session: AsyncSession, principal: Principal, user_id: str, data: UserReplace | UserChange
+) -> None:
+    """Set what `data` holds. A change of roles, and disabling, end all access tokens; disabling ends the sessions too.
+
+    Raises:
+        APIException: NOT_FOUND, DUPLICATE, ADMINISTRATOR_REQUIRED, LAST_ADMINISTRATOR.
+    """
+    administrators = await lock_administrators(session) if _may_lose_administrator(data) else set()
+    user, roles = await _get_locked(session, principal, user_id)
+    wanted: set[str] = roles if data.roles is None else set(data.roles)
+    enabled = user.enabled if data.enabled is None else data.enabled
+    _refuse_escalation(principal, wanted)
+    if not enabled or Role.ADMIN not in wanted:
+        _keep_an_administrator(administrators, [user_id])
+    was_enabled = user.enabled
+    username, email = data.username or user.username, data.email or user.email
+    async with _free_names(session, user_id, username, email):
+        user.username, user.email, user.enabled = username, email, enabled
+    if wanted != roles:
+        await session.execute(
+            delete(UserRole).where(UserRole.user_id == user_id, UserRole.role.in_(roles - wanted))
+        )
+        session.add_all(UserRole(user_id=user_id, role=role) for role in sorted(wanted - roles))
+    if wanted != roles or enabled != was_enabled:
+        access.raise_epoch(session, user)
+    if not enabled:
+        await drop_sessions(session, user_id)
+
+
+async def remove(session: AsyncSession, principal: Principal, user_ids: Sequence[str]) -> int:
+    """Delete accounts; returns how many of them existed.
+
+    Raises:
+        APIException: ADMINISTRATOR_REQUIRED, LAST_ADMINISTRATOR; then nothing is deleted.
+    """
+    administrators = await lock_administrators(session)
+    users = await lock_users(session, user_ids)
+    held = await read_roles(session, [user.id for user in users])
+    _refuse_escalation(principal, *held.values())
+    _keep_an_administrator(administrators, held)
+    for user in users:
+        access.raise_epoch(session, user)
+        await session.delete(user)
+    return len(users)
+
+
+async def reset_password(session: AsyncSession, principal: Principal, user_id: str, password: str) -> None:
+    """Give an account another password and end all its sessions.
+
+    Raises:
+        APIException: NOT_FOUND, VALIDATION_FAILED (password), ADMINISTRATOR_REQUIRED.
+    """
+    known = await get_user(user_id)
+    check_password(password, known.username, known.email)
+    password_hash = await hash_password(password)
+    user, _ = await _get_locked(session, principal, user_id)
+    user.password_hash = password_hash
+    access.raise_epoch(session, user)
+    await drop_sessions(session, user_id)
+
+
+def _may_lose_administrator(data: UserReplace | UserChange) -> bool:
+    return data.enabled is False or (data.roles is not None and Role.ADMIN not in data.roles)
+
+
+async def _get_locked(session: AsyncSession, principal: Principal, user_id: str) -> tuple[User, set[str]]:
+    """A user, locked, and his roles, if the caller may change him."""
+    users = await lock_users(session, [user_id])
+    if not users:
+        raise APIException(APICode.NOT_FOUND)
+    roles = (await read_roles(session, [user_id]))[user_id]
+    _refuse_escalation(principal, roles)
+    return users[0], roles
+
+
+def _refuse_escalation(principal: Principal, *role_sets: Iterable[str]) -> None:
+    """Who may manage users but not everything must not make himself, or unmake another, who may."""
+    if EVERYTHING not in principal.permissions and any(Role.ADMIN in roles for roles in role_sets):
+        raise APIException(AccountCode.ADMINISTRATOR_REQUIRED)
+
+
+def _keep_an_administrator(administrators: set[str], leaving: Iterable[str]) -> None:
+    if administrators and administrators <= set(leaving):
+        raise APIException(AccountCode.LAST_ADMINISTRATOR)
+
+
+@asynccontextmanager
+async def _free_names(
+    session: AsyncSession, user_id: str, username: str, email: str | None
+) -> AsyncIterator[None]:
+    """Send what the block sets; the database decides whether the name and the address are free.
+
+    Raises:
+        APIException: DUPLICATE, naming the fields that are taken.
+    """
+    try:
+        async with session.begin_nested():
+            yield
+    except IntegrityError as error:
+        wanted = {
+            User.username_key: comparison_key(username),
+            User.email_key: email and comparison_key(email),
+        }
+        errors = []
+        for column, key in wanted.items():
+            taken = select(User.id).where(column == key, User.id != user_id)
+            if key is not None and await session.scalar(taken) is not None:
+                errors.append(FieldError(column.key.removesuffix("_key"), "is taken: choose another"))
+        raise APIException(APICode.DUPLICATE, errors=errors) from error
