@@ -1,6 +1,8 @@
 """Where a database is and how its connections are set up."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +124,26 @@ async def test_the_connections_are_bounded(postgresql: PostgresServer) -> None:
 def test_a_new_sqlite_file_is_for_its_owner_only(tmp_path: Path) -> None:
     Database(f"sqlite:///{tmp_path}/new/xumi.db")
     assert (tmp_path / "new" / "xumi.db").stat().st_mode & 0o777 == 0o600
+
+
+WITHOUT_DRIVERS = """
+import asyncio, sys
+sys.modules["asyncpg"] = sys.modules["asyncmy"] = None
+from xumi.kernel.db import Database, DatabaseManager, paginate_query, migrate
+from xumi.kernel.errors import StartError
+
+asyncio.run(migrate.upgrade(f"sqlite:///{sys.argv[1]}"))
+for url in ("postgresql://u:p@127.0.0.1/d", "mysql://u:p@127.0.0.1/d"):
+    for use in (Database, lambda url: asyncio.run(migrate.upgrade(url))):
+        try:
+            use(url)
+        except StartError as error:
+            print(error)
+"""
+
+
+def test_sqlite_needs_no_other_driver_and_the_others_say_what_to_install(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_DRIVERS, str(tmp_path / "x.db")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.count("pip install 'xumi[postgres]'") == 2
+    assert done.stdout.count("pip install 'xumi[mysql]'") == 2

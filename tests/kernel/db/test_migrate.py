@@ -340,6 +340,20 @@ async def test_a_revision_of_sql_alone_is_one_transaction(own_url: str, director
     assert await rows(own_url, "SELECT id FROM p_item") == [(7,)]
 
 
+async def test_sql_before_a_failing_downgrade_is_undone(own_url: str, directory: Path) -> None:
+    """The second step of a run begins its transaction with the file, not with a statement of SQLAlchemy."""
+    await migrate.upgrade(own_url, directory=directory)
+    versions = directory / "migrations" / "versions"
+    broken = FIRST.replace('    op.drop_table("p_item")', "    raise KeyError('broken')")
+    await asyncio.to_thread((versions / "p1_first.py").write_text, broken)
+    await asyncio.to_thread((versions / "p1_downgrade.sql").write_text, "DELETE FROM p_item")
+    with pytest.raises(KeyError, match="broken"):
+        await migrate.downgrade(own_url, "base", directory=directory)
+    # On SQLite all steps are one transaction, elsewhere each is its own and the first one holds.
+    kept = [(1,), (2,)] if own_url.startswith("sqlite") else [(1,)]
+    assert await rows(own_url, "SELECT id FROM p_item ORDER BY id") == kept
+
+
 async def test_two_heads_are_refused(own_url: str, directory: Path) -> None:
     other = SECOND.replace('"p2", "p1"', '"p3", "p1"')
     (directory / "migrations" / "versions" / "p3_other.py").write_text(other)

@@ -15,9 +15,9 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.util import greenlet_spawn
 
-from xumi.kernel.db import postgresql, sqlite
+from xumi.kernel.db import sqlite
 from xumi.kernel.db.engine import JSON_OPTIONS
-from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS
+from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, require_driver
 
 POOL_SIZE = 5
 
@@ -114,7 +114,8 @@ def sync_engine(url: URL) -> Engine:
 
 
 def _make_engine(url: URL) -> Engine:
-    kind = url.get_backend_name()
+    kind = parse_url(url.render_as_string(hide_password=False))[0]
+    require_driver(kind)
     options: dict[str, Any] = {"hide_parameters": True, **JSON_OPTIONS}
     if kind == "sqlite":
         options |= {"connect_args": sqlite.CONNECT_ARGUMENTS, "poolclass": NullPool}
@@ -122,10 +123,12 @@ def _make_engine(url: URL) -> Engine:
         sqlite.install(engine)
         return engine
     options |= {"pool_size": POOL_SIZE, "max_overflow": 0}
-    if kind == "postgresql":
-        connector = postgresql.Connector(url, CONNECT_TIMEOUT_SECONDS)
-        options["connect_args"] = {"async_creator_fn": lambda **_: connector()}
-    engine = create_engine(url.set(drivername=f"{kind}+bridge"), **options)
-    if kind == "postgresql":
-        postgresql.install(engine)
+    bridged = url.set(drivername=f"{kind}+bridge")
+    if kind != "postgresql":
+        return create_engine(bridged, **options)
+    from xumi.kernel.db import postgresql
+
+    connector = postgresql.Connector(url, CONNECT_TIMEOUT_SECONDS)
+    engine = create_engine(bridged, connect_args={"async_creator_fn": lambda **_: connector()}, **options)
+    postgresql.install(engine)
     return engine

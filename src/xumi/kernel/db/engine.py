@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from xumi.kernel.db import postgresql, sqlite
-from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file
+from xumi.kernel.db import sqlite
+from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file, require_driver
 from xumi.kernel.db.read import Reader
 from xumi.kernel.db.runner import CoreRunner, Runner
 
@@ -44,6 +44,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 16, echo: bool = False) -> None:
         self.dialect, self.url = parse_url(url)
+        require_driver(self.dialect)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if self.dialect == "sqlite":
             self._place_file()
@@ -69,27 +70,29 @@ class Database:
             "pool_size": size,
         }
         if self.dialect == "postgresql":
+            from xumi.kernel.db import postgresql
+
             options["async_creator"] = postgresql.Connector(self.url, CONNECT_TIMEOUT_SECONDS)
-        elif self.dialect == "sqlite":
-            options |= {"pool_size": min(size, SQLITE_SESSIONS), "connect_args": sqlite.CONNECT_ARGUMENTS}
-        else:
-            options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_TIMEOUT_SECONDS}}
-        engine = create_async_engine(self.url, **options)
-        if self.dialect == "postgresql":
+            engine = create_async_engine(self.url, **options)
             postgresql.install(engine.sync_engine)
-        elif self.dialect == "sqlite":
+            return engine
+        if self.dialect == "sqlite":
+            options |= {"pool_size": min(size, SQLITE_SESSIONS), "connect_args": sqlite.CONNECT_ARGUMENTS}
+            engine = create_async_engine(self.url, **options)
             sqlite.install(engine.sync_engine)
-        return engine
+            return engine
+        options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_TIMEOUT_SECONDS}}
+        return create_async_engine(self.url, **options)
 
     def _make_runner(self, size: int) -> Runner:
         if self.dialect == "postgresql":
+            from xumi.kernel.db import postgresql
+
             connect = postgresql.Connector(self.url, CONNECT_TIMEOUT_SECONDS)
             return postgresql.PostgresRunner(connect, size, postgresql.decode_json)
         if self.dialect == "sqlite":
-            assert self.url.database is not None
-            return sqlite.SqliteRunner(
-                self.url.database, min(size, SQLITE_READERS), self.engine.dialect.on_connect()
-            )
+            set_up = self.engine.dialect.on_connect()
+            return sqlite.SqliteRunner(str(self.url.database), min(size, SQLITE_READERS), set_up)
         return CoreRunner(self.engine)
 
     async def start(self) -> None:

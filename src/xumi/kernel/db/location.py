@@ -1,5 +1,6 @@
 """Where a database is: plain URLs, the driver for each, and the folder of an SQLite file."""
 
+import importlib
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,13 @@ _DRIVERS: dict[str, tuple[Dialect, str]] = {
     "postgresql": ("postgresql", "postgresql+asyncpg"),
     "mysql": ("mysql", "mysql+asyncmy"),
     "mariadb": ("mysql", "mysql+asyncmy"),
+}
+
+
+# A project installs the driver of the database that it uses.
+_EXTRAS: dict[Dialect, tuple[str, str]] = {
+    "postgresql": ("asyncpg", "postgres"),
+    "mysql": ("asyncmy", "mysql"),
 }
 
 
@@ -44,3 +52,18 @@ def prepare_file(url: URL) -> None:
         path = Path(url.database)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
+
+
+def require_driver(dialect: Dialect) -> None:
+    """See that the database's driver is installed.
+
+    Raises:
+        StartError: it is not.
+    """
+    module, extra = _EXTRAS.get(dialect, ("sqlite3", ""))
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        raise StartError(
+            f"DATABASE_URL names a {dialect} database, whose driver is not installed: pip install 'xumi[{extra}]'."
+        ) from None

@@ -29,10 +29,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from xumi.kernel import clock
-from xumi.kernel.db import postgresql, sqlite
+from xumi.kernel.db import sqlite
 from xumi.kernel.db.engine import Database
 from xumi.kernel.db.errors import translate
-from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file
+from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file, require_driver
 from xumi.kernel.db.migration_lint import Finding, lint
 from xumi.kernel.db.migration_scripts import (
     ENVIRONMENT,
@@ -425,8 +425,11 @@ async def _connected(url: str, work: Callable[[Connection], T], *, writes: bool 
 
 async def _connect(url: str, work: Callable[[Connection], T], *, writes: bool) -> T:
     dialect, parsed = parse_url(url)
+    require_driver(dialect)
     options: dict[str, Any] = {"poolclass": NullPool}
     if dialect == "postgresql":
+        from xumi.kernel.db import postgresql
+
         options["async_creator"] = postgresql.Connector(parsed, CONNECT_TIMEOUT_SECONDS)
     elif dialect == "sqlite":
         prepare_file(parsed)
