@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +22,8 @@ from xumi.kernel.db.columns import ResultColumn
 from xumi.kernel.db.runner import Rows
 
 Make = Callable[[Rows], list[Any]]
-Converter = Callable[[Any], Any]
+Converter = Callable[[Sequence[Any]], Sequence[Any]]
+"""Takes a field's values in all rows."""
 
 # Kinds of pydantic's core schema that msgspec writes exactly as pydantic does.
 _PLAIN = frozenset(
@@ -195,7 +195,7 @@ _KINDS: dict[type, str] = {
 
 
 class _Checked:
-    """Validates one field's values by pydantic, except for those of a type that is known to be valid.
+    """Validates one field's values by pydantic, all of a column at once; values of a type that is known to fit pass.
 
     Raises:
         TypeError: the database holds a value that the schema does not allow.
@@ -203,18 +203,20 @@ class _Checked:
 
     def __init__(self, schema: type[BaseModel], name: str, field: FieldInfo, accepted: type | None) -> None:
         self._where = f"{schema.__name__}.{name}"
-        self._accepted = accepted
-        self._validate = TypeAdapter(field.rebuild_annotation()).validator.validate_python
+        self._accepted = {accepted}
+        annotation: Any = field.rebuild_annotation()
+        self._validate = TypeAdapter(list[annotation]).validator.validate_python
 
-    def __call__(self, value: Any) -> Any:
-        if type(value) is self._accepted:
-            return value
+    def __call__(self, values: Sequence[Any]) -> Sequence[Any]:
+        if set(map(type, values)) == self._accepted:
+            return values
         try:
-            return self._validate(value)
+            checked: list[Any] = self._validate(list(values))
         except ValidationError as error:
-            raise TypeError(
-                f"{self._where}: the database gave {value!r}: {error.errors()[0]['msg']}."
-            ) from None
+            first = error.errors()[0]
+            value = values[int(first["loc"][0])]
+            raise TypeError(f"{self._where}: the database gave {value!r}: {first['msg']}.") from None
+        return checked
 
 
 def _struct_maker(title: str, fields: Sequence[_Field], columns: Sequence[ResultColumn]) -> Make:
@@ -225,31 +227,33 @@ def _struct_maker(title: str, fields: Sequence[_Field], columns: Sequence[Result
         gc=False,
     )
     index = {column.name: position for position, column in reversed(list(enumerate(columns)))}
-    defaults = [field.make_default for field in fields if field.make_default is not None]
     places = _places(fields, index, len(columns))
-    steps = _steps(fields, columns, index)
-    in_order = places == list(range(len(columns)))
-    pick = itemgetter(*places) if len(places) > 1 else None
-    if in_order and not steps:
-        return lambda rows: [struct(*row) for row in rows]
+    defaults = [field.make_default for field in fields if field.make_default is not None]
+    processes = [
+        (place, process)
+        for place, process in enumerate(column.process for column in columns)
+        if process is not None and place in places
+    ]
+    conversions = [(at, field.convert) for at, field in enumerate(fields) if field.convert is not None]
 
     def make(rows: Rows) -> list[Any]:
-        made = []
-        for row in rows:
-            values = list(row)
-            for position, convert in steps:
-                values[position] = convert(values[position])
-            if not in_order:
-                values.extend([default() for default in defaults])
-                values = pick(values) if pick is not None else [values[place] for place in places]
-            made.append(struct(*values))
-        return made
+        # By column: the interpreter then loops over rows in C.
+        values: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        if not values or not places:
+            return [struct() for _ in rows]
+        for place, process in processes:
+            values[place] = list(map(process, values[place]))
+        values.extend([default() for _ in rows] for default in defaults)
+        arguments = [values[place] for place in places]
+        for at, convert in conversions:
+            arguments[at] = convert(arguments[at])
+        return list(map(struct, *arguments))
 
     return make
 
 
 def _places(fields: Sequence[_Field], index: Mapping[str, int], width: int) -> list[int]:
-    """Where in the row, followed by the defaults, each field's value stands."""
+    """Where among the columns, followed by the defaults, each field's values stand."""
     places, default = [], width
     for field in fields:
         if field.column is None:
@@ -258,16 +262,6 @@ def _places(fields: Sequence[_Field], index: Mapping[str, int], width: int) -> l
         else:
             places.append(index[field.column])
     return places
-
-
-def _steps(
-    fields: Sequence[_Field], columns: Sequence[ResultColumn], index: Mapping[str, int]
-) -> list[tuple[int, Converter]]:
-    """The conversions of a row by position: the column type's own first, then the field's."""
-    needed = {index[field.column] for field in fields if field.column is not None}
-    steps = [(place, columns[place].process) for place in sorted(needed)]
-    steps += [(index[field.column], field.convert) for field in fields if field.column is not None]
-    return [(place, convert) for place, convert in steps if convert is not None]
 
 
 def _model_maker(schema: type[BaseModel], taken: Mapping[str, str], columns: Sequence[ResultColumn]) -> Make:
