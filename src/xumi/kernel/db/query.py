@@ -11,8 +11,8 @@
 The same class is the body of `POST …/query`, where the filters may also stand under `query`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
@@ -27,13 +27,13 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
-from sqlalchemy import BindParameter, Integer, Select, bindparam, func, select
+from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.sql.cache_key import CacheKey
 
 from xumi.kernel.config import CONSTANTS
 from xumi.kernel.db.cursor import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor
 from xumi.kernel.db.order import Sortable, Term, behind, parse_sort, with_unique_end
-from xumi.kernel.db.read import Reader, RowPlan, narrow, reading
+from xumi.kernel.db.read import MAX_PLANS, Reader, RowPlan, narrow, reading
 from xumi.kernel.db.read import fetch_all as fetch_all
 from xumi.kernel.db.read import fetch_one as fetch_one
 from xumi.kernel.db.read import fetch_value as fetch_value
@@ -131,29 +131,25 @@ class _Page(msgspec.Struct, omit_defaults=True):
     next: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class _Order:
-    """How a list is sorted, whether it pages by keyset, and the values that it goes on behind."""
+    """How a list is sorted, and whether it pages by keyset; one object for all requests that ask for the same.
 
-    terms: tuple[Term, ...]
-    sort: str
-    keyset: bool
-    after: tuple[Any, ...] | None = None
+    Attributes:
+        terms: what is sorted by.
+        sort: the same as the client writes it.
+        keyset: whether each page says where the next begins.
+        values: the values inside the expressions that are sorted by.
+    """
 
-    @property
-    def kind(self) -> tuple[object, ...]:
-        """What a compiled plan depends on."""
-        terms = tuple((_key(term).key, term.descending) for term in self.terms)
-        return (
-            terms,
-            self.keyset,
-            None if self.after is None else tuple(value is None for value in self.after),
-        )
+    def __init__(self, terms: tuple[Term, ...], sort: str, keyset: bool) -> None:
+        self.terms, self.sort, self.keyset = terms, sort, keyset
+        self.values = [bind for term in terms for bind in _key(term).bindparams]
 
-    @property
-    def values(self) -> list[BindParameter[Any]]:
-        """The values inside the expressions that are sorted by."""
-        return [bind for term in self.terms for bind in _key(term).bindparams]
+
+@lru_cache(maxsize=MAX_PLANS)
+def _order(sort: str | None, default: str | None, keyset: bool, sortable: tuple[Any, ...]) -> _Order:
+    named = dict(sortable) if sortable and isinstance(sortable[0], tuple) else sortable
+    return _Order(parse_sort(sort, default, named), sort or default or "", keyset)
 
 
 def _key(term: Term) -> CacheKey:
@@ -172,6 +168,7 @@ class _PagePlan:
         statement: Select[*tuple[Any, ...]],
         schema: type[BaseModel],
         order: _Order,
+        nulls: tuple[bool, ...] | None,
         values: Values,
     ) -> None:
         listed, terms = sorted_statement(reader, statement, schema, order.terms, order.keyset)
@@ -181,8 +178,7 @@ class _PagePlan:
             listed = listed.add_columns(
                 *[term.expression.label(f"xumi_key_{i}") for i, term in enumerate(terms)]
             )
-        if order.after is not None:
-            nulls = [value is None for value in order.after]
+        if nulls is not None:
             listed = listed.where(behind(terms, nulls, [f"{RAW}after_{i}" for i in range(len(terms))]))
         page = listed.limit(bindparam("xumi_limit", type_=Integer())).offset(
             bindparam("xumi_offset", type_=Integer())
@@ -190,10 +186,11 @@ class _PagePlan:
         self.page = RowPlan(page, schema, reader.dialect, values)
         self.count = Shape(count_statement(statement), reader.dialect, values)
         self.keys = len(terms)
+        self.order = order
 
-    def cursor(self, row: Row, order: _Order) -> str:
+    def cursor(self, row: Row) -> str:
         """The cursor behind a row."""
-        return encode_cursor(order.sort, row[self.first_key : self.first_key + self.keys])
+        return encode_cursor(self.order.sort, row[self.first_key : self.first_key + self.keys])
 
 
 def sorted_statement(
@@ -245,24 +242,24 @@ async def paginate_query(
         TypeError: the statement cannot be paged, or does not give what the schema requires.
     """
     _check(statement)
-    terms = parse_sort(request.sort, default_sort, sortable)
+    items = sortable.items() if isinstance(sortable, Mapping) else sortable
+    order = _order(request.sort, default_sort, keyset, tuple(items))
     reader, runner = reading()
     if request.export is not None:
         from xumi.kernel.db.export import export_response
 
         return cast(
             "PaginateResponse[SchemaT]",
-            await export_response(reader, statement, terms, schema, request.export),
+            await export_response(reader, statement, order.terms, schema, request.export),
         )
-    order = _Order(terms, request.sort or default_sort or "", keyset)
-    if request.after is not None:
-        order = _behind_cursor(order, statement, request.after)
+    after = None if request.after is None else _behind_cursor(order, statement, request.after)
+    nulls = None if after is None else tuple(value is None for value in after)
     plan, values = reader.plan(
         statement,
-        (schema, order.kind),
-        lambda s, v: _PagePlan(reader, cast(Select[*tuple[Any, ...]], s), schema, order, v),
+        (schema, order, nulls),
+        lambda s, v: _PagePlan(reader, cast(Select[*tuple[Any, ...]], s), schema, order, nulls, v),
     )
-    return await _read_page(plan, [*values, *order.values], order, request, runner)
+    return await _read_page(plan, [*values, *order.values], after, request, runner)
 
 
 def _check(statement: object) -> None:
@@ -274,24 +271,29 @@ def _check(statement: object) -> None:
         )
 
 
-def _behind_cursor(order: _Order, statement: Select[*tuple[Any, ...]], cursor: str) -> _Order:
+def _behind_cursor(order: _Order, statement: Select[*tuple[Any, ...]], cursor: str) -> tuple[Any, ...]:
+    """The values that the page goes on behind."""
     if not order.keyset:
         raise APIException(
             APICode.VALIDATION_FAILED, errors=[FieldError("after", "this list takes `page` only")]
         )
     count = len(with_unique_end(statement, order.terms))
-    return _Order(order.terms, order.sort, True, tuple(decode_cursor(cursor, order.sort, count)))
+    return tuple(decode_cursor(cursor, order.sort, count))
 
 
 async def _read_page(
-    plan: _PagePlan, values: Values, order: _Order, request: PaginateRequest, runner: Runner
+    plan: _PagePlan,
+    values: Values,
+    after: tuple[Any, ...] | None,
+    request: PaginateRequest,
+    runner: Runner,
 ) -> PaginateResponse[Any]:
-    size, first = request.size, order.after is None
+    size, first, order = request.size, after is None, plan.order
     offset = (request.page - 1) * size if first else 0
     counts = request.count == "exact"
     # One row more than is shown tells whether there is a next page.
     limit = size + 1 if order.keyset or not counts else size
-    added = {f"{RAW}after_{index}": value for index, value in enumerate(order.after or ())}
+    added = {f"{RAW}after_{index}": value for index, value in enumerate(after or ())}
     query = plan.page.shape.query(values, {**added, "xumi_limit": limit, "xumi_offset": offset})
 
     def ends_here(rows: Rows) -> bool:
@@ -311,7 +313,7 @@ async def _read_page(
         request,
         total,
         has_next=None if counts else len(rows) > size,
-        next=plan.cursor(shown[-1], order) if order.keyset and len(rows) > size else None,
+        next=plan.cursor(shown[-1]) if order.keyset and len(rows) > size else None,
     )
 
 

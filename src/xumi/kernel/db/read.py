@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
 from sqlalchemy import Dialect, Executable, Select, bindparam
@@ -90,6 +91,8 @@ class Reader:
         self.dialect = dialect
         self.runner = runner
         self._plans: OrderedDict[Hashable, Any] = OrderedDict()
+        # A module's statement is one object for all requests: what it says is read once.
+        self._known: WeakKeyDictionary[Executable, tuple[_ShapeKey, Values]] = WeakKeyDictionary()
         self._export_room = asyncio.Semaphore(MAX_EXPORTS)
 
     def plan(
@@ -102,15 +105,18 @@ class Reader:
             kind: what the plan depends on beside the statement.
             build: makes the plan; may keep nothing of the values.
         """
-        key = cast(ClauseElement, statement)._generate_cache_key()
-        if key is None:
-            # SQLAlchemy cannot tell the values from the text here: the plan is for this statement alone.
-            return build(statement, ()), ()
-        values = _values(key)
-        place = (key.key, kind)
+        known = self._known.get(statement)
+        if known is None:
+            key = cast(ClauseElement, statement)._generate_cache_key()
+            if key is None:
+                # SQLAlchemy cannot tell the values from the text here: the plan is for this statement alone.
+                return build(statement, ()), ()
+            known = self._known[statement] = _ShapeKey(key), _values(key)
+        shape_key, values = known
+        place = (shape_key, kind)
         plan = self._plans.get(place)
         if plan is None:
-            plan = self._plans[place] = build(statement, key.bindparams)
+            plan = self._plans[place] = build(statement, shape_key.key.bindparams)
             if len(self._plans) > MAX_PLANS:
                 self._plans.popitem(last=False)
         else:
@@ -167,6 +173,22 @@ class Reader:
     async def close(self) -> None:
         """Close the connections. Safe to call twice."""
         await self.runner.close()
+
+
+class _ShapeKey:
+    """SQLAlchemy's cache key, hashed once: it is a deep tuple, and tuples do not remember their hash."""
+
+    __slots__ = ("_hash", "key")
+
+    def __init__(self, key: CacheKey) -> None:
+        self.key = key
+        self._hash = hash(key.key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ShapeKey) and self.key.key == other.key.key
 
 
 def _values(key: CacheKey) -> Values:

@@ -5,7 +5,7 @@ made once per key; afterwards a statement costs its key and its values.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import BindParameter, Dialect, Executable
 from sqlalchemy.sql.cache_key import CacheKey
@@ -45,9 +45,7 @@ class Shape:
         }
         self._expanding = self._expanding_names()
         self._literals = {self.compiled.bind_names[bind] for bind in self.compiled.literal_execute_params}
-        self._expansions: dict[
-            tuple[int | str, ...], tuple[str, list[str], Mapping[str, list[str]], Mapping[str, Any]]
-        ] = {}
+        self._expansions: dict[tuple[int | str, ...], _Expansion] = {}
         names = self.compiled.positiontup or []
         self._plain = [(self._sources.get(name), name, self._processors.get(name)) for name in names]
 
@@ -107,35 +105,48 @@ class Shape:
 
     def _expanded(self, values: Values, added: Mapping[str, Any]) -> Query:
         """`IN` lists have one SQL text per length, and literals one per value."""
-        given = {name: self._value(name, values, added) for name in self.compiled.bind_names.values()}
-        key = self._expansion_key(given)
+        key = self._expansion_key(values, added)
         expansion = self._expansions.get(key) if key is not None else None
         if expansion is None:
-            state = self.compiled._process_parameters_for_postcompile(dict(given))
-            processors = {**self._processors, **state.processors}
-            expansion = (
-                state.statement,
-                list(state.positiontup or ()),
-                state.parameter_expansion,
-                processors,
-            )
-            if key is None:
-                return self._bind(expansion, {**given, **state.parameters})
-            if len(self._expansions) >= MAX_EXPANSIONS:
-                self._expansions.pop(next(iter(self._expansions)))
-            self._expansions[key] = expansion
-        for name, parts in expansion[2].items():
-            given.update(zip(parts, given[name], strict=True))
-        return self._bind(expansion, given)
+            expansion = self._expand(values, added)
+            if key is not None:
+                if len(self._expansions) >= MAX_EXPANSIONS:
+                    self._expansions.pop(next(iter(self._expansions)))
+                self._expansions[key] = expansion
+        arguments = []
+        for name, index, process in expansion.arguments:
+            value = self._value(name, values, added)
+            # One value of a list of tuples is two steps away.
+            for at in index:
+                value = value[at]
+            arguments.append(value if process is None else process(value))
+        return Query(expansion.sql, tuple(arguments))
 
-    def _expansion_key(self, given: Mapping[str, Any]) -> tuple[int | str, ...] | None:
+    def _expand(self, values: Values, added: Mapping[str, Any]) -> "_Expansion":
+        """The text for lists of these lengths, and where each of its arguments is found."""
+        given = {name: self._value(name, values, added) for name in self.compiled.bind_names.values()}
+        state = self.compiled._process_parameters_for_postcompile(dict(given))
+        processors = {**self._processors, **state.processors}
+        origin: dict[str, tuple[str, tuple[int, ...]]] = {}
+        for name, parts in state.parameter_expansion.items():
+            value = given[name]
+            nested = len(value) > 0 and isinstance(value[0], tuple | list)
+            places = [(i, j) for i, item in enumerate(value) for j in range(len(item))] if nested else None
+            for number, part in enumerate(parts):
+                origin[part] = name, (number,) if places is None else places[number]
+        return _Expansion(
+            state.statement,
+            [(*origin.get(name, (name, ())), processors.get(name)) for name in state.positiontup or ()],
+        )
+
+    def _expansion_key(self, values: Values, added: Mapping[str, Any]) -> tuple[int | str, ...] | None:
         """What the text depends on: the lengths of lists, and the values that are written into it.
 
         None when it depends on more than these (lists of tuples, literals of other types).
         """
         key: list[int | str] = []
         for name in self._expanding:
-            value = given[name]
+            value = self._value(name, values, added)
             if name in self._literals:
                 if type(value) not in (int, str):
                     return None
@@ -146,8 +157,9 @@ class Shape:
                 key.append(len(value))
         return tuple(key)
 
-    @staticmethod
-    def _bind(expansion: tuple[str, list[str], Any, Mapping[str, Any]], given: Mapping[str, Any]) -> Query:
-        sql, names, _, processors = expansion
-        arguments = [processors[name](given[name]) if name in processors else given[name] for name in names]
-        return Query(sql, tuple(arguments))
+
+class _Expansion(NamedTuple):
+    """A text with its lists written out; each argument by parameter, by its place in the parameter's value, and converted."""
+
+    sql: str
+    arguments: list[tuple[str, tuple[int, ...], _Processor | None]]
