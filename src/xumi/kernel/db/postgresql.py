@@ -4,6 +4,7 @@ Reads run on asyncpg itself, each in autocommit, on connections that nobody chan
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -31,14 +32,6 @@ _STALE = (
     asyncpg.InvalidCachedStatementError,
     OSError,
 )
-
-
-class _Stale(Exception):
-    """The read failed because of its connection, not of itself; `cause` says how."""
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(cause)
-        self.cause = cause
 
 
 class Connector:
@@ -148,6 +141,13 @@ def _end_transaction(connection: Any, entry: ConnectionPoolEntry, state: PoolRes
         connection.rollback()
 
 
+def _give_up(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(
+            DatabaseUnavailable("all connections for reads are in use: raise DATABASE_POOL_SIZE")
+        )
+
+
 class PostgresRunner:
     """Runs reads on a pool of asyncpg connections.
 
@@ -163,20 +163,15 @@ class PostgresRunner:
         self._connect = connect
         self._set_up = set_up
         self._idle: list[Any] = []
-        self._room = asyncio.Semaphore(size)
+        self._room = size
+        self._waiters: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
     async def _acquire(self, fresh: bool) -> Any:
-        if self._room.locked():
-            try:
-                async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
-                    await self._room.acquire()
-            except TimeoutError:
-                raise DatabaseUnavailable(
-                    "all connections for reads are in use: raise DATABASE_POOL_SIZE"
-                ) from None
+        if self._room:
+            self._room -= 1
         else:
-            await self._room.acquire()
+            await self._wait_for_room()
         try:
             while self._idle:
                 connection = self._idle.pop()
@@ -187,8 +182,32 @@ class PostgresRunner:
                     return connection
             return await self._open()
         except BaseException:
-            self._room.release()
+            self._give_room()
             raise
+
+    async def _wait_for_room(self) -> None:
+        """Wait in line until somebody hands over his place. A semaphore and a timeout do the same at three times the cost."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._waiters.append(waiter)
+        timer = loop.call_later(POOL_TIMEOUT_SECONDS, _give_up, waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled() and waiter.exception() is None:
+                # The place came in the same moment as the end of whoever waited for it.
+                self._give_room()
+            raise
+        finally:
+            timer.cancel()
+
+    def _give_room(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._room += 1
 
     async def _open(self) -> Any:
         connection = await self._connect()
@@ -205,43 +224,31 @@ class PostgresRunner:
             connection.terminate()
         elif not connection.is_closed():
             self._idle.append(connection)
-        self._room.release()
+        self._give_room()
 
-    async def _run(self, work: Callable[[Any], Awaitable[T]], fresh: bool = False) -> T:
-        connection = await self._acquire(fresh)
+    async def _run(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """A connection that has gone stale is replaced once; reads may be repeated."""
+        connection = await self._acquire(fresh=False)
         try:
             return await work(connection)
-        except _STALE as error:
-            raise _Stale(error) from error
-        except asyncpg.InterfaceError as error:
-            if connection.is_closed():
-                raise _Stale(error) from error
-            raise
+        except _STALE:
+            pass
+        except asyncpg.InterfaceError:
+            if not connection.is_closed():
+                raise
+        finally:
+            self._release(connection)
+        connection = await self._acquire(fresh=True)
+        try:
+            return await work(connection)
+        except OSError as error:
+            raise DatabaseUnavailable(f"lost the connection to PostgreSQL: {error}") from error
         finally:
             self._release(connection)
 
-    async def _run_twice(self, work: Callable[[Any], Awaitable[T]]) -> T:
-        """A connection that has gone stale is replaced once; reads may be repeated."""
-        try:
-            return await self._run(work)
-        except _Stale:
-            try:
-                return await self._run(work, fresh=True)
-            except _Stale as again:
-                if isinstance(again.cause, OSError):
-                    raise DatabaseUnavailable(
-                        f"lost the connection to PostgreSQL: {again.cause}"
-                    ) from again.cause
-                raise again.cause from None
-
     async def fetch(self, query: Query) -> Rows:
         """All rows of a query."""
-
-        async def work(connection: Any) -> Rows:
-            rows: Rows = await connection.fetch(query.sql, *query.arguments)
-            return rows
-
-        return await self._run_twice(work)
+        return await self._run(lambda connection: connection.fetch(query.sql, *query.arguments))
 
     async def fetch_two(
         self, first: Query, second: Query, needs_second: Callable[[Rows], bool]
@@ -252,7 +259,7 @@ class PostgresRunner:
             rows = await connection.fetch(first.sql, *first.arguments)
             return rows, (await connection.fetch(second.sql, *second.arguments) if needs_second(rows) else ())
 
-        return await self._run_twice(work)
+        return await self._run(work)
 
     async def stream(self, query: Query, size: int) -> AsyncIterator[Rows]:
         """Batches from a server-side cursor in a read-only transaction, on a connection outside the pool."""
