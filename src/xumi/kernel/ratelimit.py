@@ -12,6 +12,7 @@ import secrets
 import struct
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -23,6 +24,7 @@ RUNTIME_DIRECTORY = "XUMI_RUNTIME_DIRECTORY"
 _PERIOD_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _SLOTS = 1 << 16
 _PROBES = 8
+_REMEMBERED_KEYS = 4096
 _SLOT = struct.Struct("<Qd")
 _SEED_BYTES = 16
 
@@ -68,6 +70,11 @@ class Refusal:
         }
 
 
+def _key(name: str, caller: str, seed: bytes) -> int:
+    digest = blake2b(f"{name}\0{caller}".encode(), digest_size=8, key=seed).digest()
+    return int.from_bytes(digest, "little") or 1
+
+
 class RateLimiter:
     """Counts calls in a table of 65,536 callers; when it is full, the caller nearest to being forgotten makes room.
 
@@ -93,14 +100,15 @@ class RateLimiter:
         # The key keeps a caller from choosing an address whose slot collides with someone else's.
         if self._table[-_SEED_BYTES:] == bytes(_SEED_BYTES):
             self._table[-_SEED_BYTES:] = secrets.token_bytes(_SEED_BYTES)
-        self._seed = self._table[-_SEED_BYTES:]
+        seed = self._table[-_SEED_BYTES:]
+        # Most calls come from callers that were just here.
+        self._key = lru_cache(_REMEMBERED_KEYS)(lambda name, caller: _key(name, caller, seed))
         if self._file is not None:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def hit(self, rule: Rule, caller: str) -> Refusal | None:
         """Count one call of `caller` under `rule`; None where it may go on."""
-        digest = blake2b(f"{rule.name}\0{caller}".encode(), digest_size=8, key=self._seed).digest()
-        key = int.from_bytes(digest, "little") or 1
+        key = self._key(rule.name, caller)
         start = key % (_SLOTS - _PROBES) * _SLOT.size
         if self._file is None:
             return self._count(rule, key, start)

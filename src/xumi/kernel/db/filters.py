@@ -91,16 +91,15 @@ def add_filters(statement: StatementT, query: Any, filters: Mapping[Any, FilterT
         TypeError: the query has no such field.
     """
     conditions = []
+    find = query.get if isinstance(query, Mapping) else lambda name: _attribute(query, name)
     for column, kind in filters.items():
-        value = _value(query, column.key)
+        value = find(column.key)
         if value is not None and not (kind is FilterTypeEnum.Like and value == ""):
             conditions.append(get_condition(column, value, kind))
     return statement.where(*conditions) if conditions else statement
 
 
-def _value(query: Any, name: str) -> Any:
-    if isinstance(query, Mapping):
-        return query.get(name)
+def _attribute(query: Any, name: str) -> Any:
     try:
         return getattr(query, name)
     except AttributeError:

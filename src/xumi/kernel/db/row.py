@@ -203,12 +203,12 @@ class _Checked:
 
     def __init__(self, schema: type[BaseModel], name: str, field: FieldInfo, accepted: type | None) -> None:
         self._where = f"{schema.__name__}.{name}"
-        self._accepted = {accepted}
+        self._accepted = None if accepted is None else {accepted}
         annotation: Any = field.rebuild_annotation()
         self._validate = TypeAdapter(list[annotation]).validator.validate_python
 
     def __call__(self, values: Sequence[Any]) -> Sequence[Any]:
-        if set(map(type, values)) == self._accepted:
+        if self._accepted is not None and set(map(type, values)) == self._accepted:
             return values
         try:
             checked: list[Any] = self._validate(list(values))

@@ -37,6 +37,8 @@ Render = Callable[[Any, Response | None], tuple[int, bytes | None]]
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes | None, Response | None]
 """Status, headers and body; or a response that the handler has made itself."""
 
+Answering = Callable[[Any, Response | None], Answer]
+
 HIDDEN_RESPONSE = "xumi_response"
 """The parameter by which FastAPI's path hands over the `Response` on which dependencies may have set headers."""
 
@@ -130,6 +132,8 @@ class _Steps:
         self.needs_response = any(d.response_param_name for d in dependants)
         self.needs_background = any(d.background_tasks_param_name for d in dependants)
         self.yields = any(step.kind == "yield" for step in self.steps)
+        shared = self.needs_request or self.needs_response or self.needs_background
+        self.are_plain = not (self.steps or shared or dependant.security_scopes_param_name)
 
     def _add(self, dependant: Dependant) -> _Step:
         results = self._add_dependencies(dependant)
@@ -195,7 +199,10 @@ def compile_route(route: Any, endpoint: Callable[..., Any], render: Render, fall
     # The route's dependant calls the handler through FastAPI's wrapper; here it is called itself.
     steps = _Steps(route.dependant)
     handler = steps.handler
+    answer = _answering(render)
     is_async = inspect.iscoroutinefunction(endpoint)
+    if is_async and validate_body is None and steps.are_plain:
+        return _compile_plain(steps.parameters[handler.index], endpoint, answer, fallback)
 
     async def execute(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send) if steps.needs_request else None
@@ -220,17 +227,49 @@ def compile_route(route: Any, endpoint: Callable[..., Any], render: Render, fall
             await _send(await run(call), call.background, scope, receive, send)
 
     async def run(call: _Call) -> Answer:
-        await steps.solve(call)
+        if steps.steps:
+            await steps.solve(call)
         arguments = handler.arguments(call)
         result = await endpoint(**arguments) if is_async else await run_in_threadpool(endpoint, **arguments)
-        if inspect.isawaitable(result):
+        # `return paginate_query(…)` without `await` is allowed.
+        if hasattr(result, "__await__"):
             result = await result
-        if isinstance(result, Response):
-            return 0, [], None, result
-        status, content = render(result, call.response)
-        return status, call.response.raw_headers if call.response is not None else [], content, None
+        return answer(result, call.response)
 
     return execute
+
+
+def _compile_plain(
+    parameters: Parameters, endpoint: Callable[..., Any], answer: Answering, fallback: Handler
+) -> Handler:
+    """The same for a handler that takes nothing but parameters."""
+
+    async def execute_plainly(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            values = parameters.read(scope)
+        except Exception:
+            values = None
+        if values is None:
+            await fallback(scope, receive, send)
+        else:
+            result = await endpoint(**values)
+            if hasattr(result, "__await__"):
+                result = await result
+            await _send(answer(result, None), None, scope, receive, send)
+
+    return execute_plainly
+
+
+def _answering(render: Render) -> Answering:
+    """What turns a handler's result, and the `Response` that it was given, into an answer."""
+
+    def answer(result: Any, declared: Response | None) -> Answer:
+        if isinstance(result, Response):
+            return 0, [], None, result
+        status, content = render(result, declared)
+        return status, declared.raw_headers if declared is not None else [], content, None
+
+    return answer
 
 
 async def _run_with_stacks(

@@ -56,7 +56,7 @@ class Envelope:
     """Xumi's own envelope; a subclass overrides `success`, `failure` or both."""
 
     def success(self, status: int, data: object) -> tuple[int, object]:
-        """Wrap what a handler returned; `data` is already encoded and may stand anywhere in the body."""
+        """Wrap what a handler returned; `data` can be encoded and may stand anywhere in the body."""
         return status, {"code": status, "message": "success", "data": data}
 
     def failure(self, failure: Failure) -> tuple[int, object]:

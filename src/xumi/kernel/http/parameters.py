@@ -43,7 +43,7 @@ class _Scalar:
             raise Uncompilable(f"{field.name}: a default that is validated")
         self.name, self.alias = field.name, aliases[0][1]
         self.is_list = not _is_json_field(field) and field_annotation_is_sequence(field.field_info.annotation)
-        self.validate = field._type_adapter.validate_python
+        self.validate = field._type_adapter.validator.validate_python
         self.default = PydanticUndefined
         self.make_default: Callable[[], Any] | None = None
         if not field.field_info.is_required():
@@ -71,7 +71,7 @@ class _Model:
         if field.field_info.annotation is not model:
             raise Uncompilable(f"{field.name}: a model that may be left out")
         self.name = field.name
-        self.validate = field._type_adapter.validate_python
+        self.validate = field._type_adapter.validator.validate_python
         self.lists: list[str] = []
         for inner in get_cached_model_fields(model):
             aliases = _get_param_aliases(inner)
@@ -135,8 +135,7 @@ class Parameters:
         return values
 
     def _read_query(self, scope: Scope, values: dict[str, Any]) -> None:
-        query: bytes = scope["query_string"]
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
+        pairs = _parse_query(scope["query_string"])
         last = dict(pairs)
         for scalar in self._query:
             if scalar.is_list:
@@ -164,6 +163,17 @@ class Parameters:
                 cookies.update(cookie_parser(value.decode("latin-1")))
         for scalar in self._cookies:
             values[scalar.name] = scalar.read(cookies.get(scalar.alias, _MISSING))
+
+
+def _parse_query(query: bytes) -> list[tuple[str, str]]:
+    """The parameters in their order, as `urllib.parse.parse_qsl` gives them."""
+    if not query:
+        return []
+    text = query.decode("latin-1")
+    if b"%" in query or b"+" in query:
+        return parse_qsl(text, keep_blank_values=True)
+    # Nothing to decode: a fifth of the time.
+    return [(name, value) for name, _, value in [part.partition("=") for part in text.split("&") if part]]
 
 
 def _plain(fields: list[Any]) -> list[Any]:

@@ -25,7 +25,7 @@ from xumi.kernel.context import Context, activate, deactivate
 from xumi.kernel.errors import APICode, APIException
 from xumi.kernel.http.client_address import client_ip, rate_limit_caller
 from xumi.kernel.http.compiled import Handler
-from xumi.kernel.http.deadline import Deadline
+from xumi.kernel.http.deadline import Deadline, Deadlines
 from xumi.kernel.http.draining import stop_gently
 from xumi.kernel.http.envelope import Failure
 from xumi.kernel.http.failure import choose_locale, translate
@@ -81,6 +81,7 @@ class Pipeline:
         self.table = table
         self.fastapi = fastapi
         self._in_flight = 0
+        self._deadlines = Deadlines()
         self._capacity = settings.max_concurrent_requests
         self._body_limit = settings.request_body_limit_bytes
         self._deadline = settings.request_deadline_seconds
@@ -107,15 +108,6 @@ class Pipeline:
         reason = self.uncompiled.get(route.label)
         return "compiled" if reason is None else f"FastAPI: {reason}"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._serve(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
-            # No feature speaks websocket; an unknown door stays shut.
-            await send({"type": "websocket.close", "code": 1008})
-
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
@@ -131,7 +123,14 @@ class Pipeline:
         await self.resources.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            # No feature speaks websocket; an unknown door stays shut.
+            await send({"type": "websocket.close", "code": 1008})
+            return
         exchange = Exchange(self, scope, receive, send)
         token = activate(exchange.context)
         self._in_flight += 1
@@ -149,6 +148,7 @@ class Pipeline:
             deactivate(token)
 
     async def _answer(self, exchange: Exchange) -> None:
+        """Let the request in, and run its handler until the first byte of the response within the deadline."""
         if self._in_flight > self._capacity:
             raise APIException(APICode.OVERLOADED, headers={"Retry-After": "1"})
         scope, context = exchange.scope, exchange.context
@@ -177,7 +177,18 @@ class Pipeline:
         if route.takes_json:
             exchange.expect_json()
         exchange.limit_body(self._body_limit if policy.body_limit_bytes is None else policy.body_limit_bytes)
-        await self._run(exchange, route, policy.deadline_seconds or self._deadline)
+        scope["app"], scope["route"], scope["endpoint"] = self.fastapi, route, route.endpoint
+        deadline = self._deadlines.start(policy.deadline_seconds or self._deadline)
+        exchange.deadline = deadline
+        try:
+            await self._handlers[id(route)](scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:
+            if not deadline.expired or not deadline.withdraw():
+                raise
+            code = APICode.DEADLINE_EXCEEDED if exchange.body_complete else APICode.REQUEST_TIMEOUT
+            raise APIException(code, headers={"Connection": "close"}) from None
+        finally:
+            deadline.stop()
 
     async def _answer_unrouted(self, exchange: Exchange, allowed: set[str]) -> None:
         self._limit(self._default_rule, rate_limit_caller(exchange.context.ip))
@@ -226,21 +237,6 @@ class Pipeline:
         except APIException as error:
             error.headers.update(_CHALLENGE)
             raise
-
-    async def _run(self, exchange: Exchange, route: Route, seconds: float) -> None:
-        """Run the handler until its first response byte within the deadline."""
-        scope = exchange.scope
-        scope["app"], scope["route"], scope["endpoint"] = self.fastapi, route, route.endpoint
-        exchange.deadline = deadline = Deadline(seconds)
-        try:
-            await self._handlers[id(route)](scope, exchange.receive, exchange.send)
-        except asyncio.CancelledError:
-            if not deadline.expired or not deadline.withdraw():
-                raise
-            code = APICode.DEADLINE_EXCEEDED if exchange.body_complete else APICode.REQUEST_TIMEOUT
-            raise APIException(code, headers={"Connection": "close"}) from None
-        finally:
-            deadline.stop()
 
     async def _fail(self, exchange: Exchange, error: Exception) -> None:
         """Answer with the error, or, where the response has begun, tell the log and cut it off."""

@@ -57,6 +57,9 @@ async def _shared_response(response: Response) -> Response:
     return response
 
 
+_encode_json = msgspec.json.Encoder().encode
+
+
 class Route(APIRoute):
     """A FastAPI route with a policy; `feature` is the name of the module that declared it."""
 
@@ -119,14 +122,16 @@ class Route(APIRoute):
     def _render(self, result: Any, declared: Response | None) -> tuple[int, bytes | None]:
         """Status and body of what a handler returned. `declared` is the `Response` on which it may have set a status."""
         status = (declared and declared.status_code) or self.status_code or 200
-        data = msgspec.Raw(b"null" if status == 204 else self._encode(result))
+        data: object = result
+        if status == 204:
+            data = None
+        elif not isinstance(result, msgspec.Struct):
+            data = msgspec.Raw(self._encode(result))
         status, body = current().resources.envelope.success(status, data)
         # An envelope may give a body even to what has no data; these two never have one.
-        return status, None if status in (204, 304) else msgspec.json.encode(body)
+        return status, None if status in (204, 304) else _encode_json(body)
 
     def _encode(self, result: Any) -> bytes:
-        if isinstance(result, msgspec.Struct):
-            return msgspec.json.encode(result)
         if self._adapter is None:
             return to_json(result)
         value = self._adapter.validate_python(result, from_attributes=True)

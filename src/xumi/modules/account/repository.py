@@ -15,6 +15,12 @@ from xumi.modules.account.enums import Role
 from xumi.modules.account.models import User, UserRole, UserSession
 
 
+def _split_roles(joined: str | None) -> list[str]:
+    if not joined:
+        return []
+    return sorted(joined.split(",")) if "," in joined else [joined]
+
+
 class RoleList(TypeDecorator[list[str]]):
     """Role names that a query has put together with commas, as a sorted list."""
 
@@ -23,7 +29,7 @@ class RoleList(TypeDecorator[list[str]]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], list[str]]:
         """Sorted, because databases put them together in any order."""
-        return lambda value: sorted(value.split(",")) if value else []
+        return _split_roles
 
 
 ROLES = type_coerce(

@@ -34,6 +34,12 @@ _SORTABLE = {
     "updated_at": User.updated_at,
     "last_login_at": User.last_login_at,
 }
+_FILTERS = {
+    User.username: FilterTypeEnum.Like,
+    User.email: FilterTypeEnum.Like,
+    User.enabled: FilterTypeEnum.Boolean,
+    User.created_at: FilterTypeEnum.Datetime,
+}
 
 
 async def list_users(query: UserQuery) -> PaginateResponse[UserOut]:
@@ -42,13 +48,7 @@ async def list_users(query: UserQuery) -> PaginateResponse[UserOut]:
     Raises:
         APIException: VALIDATION_FAILED, naming what is wrong with the query.
     """
-    filters = {
-        User.username: FilterTypeEnum.Like,
-        User.email: FilterTypeEnum.Like,
-        User.enabled: FilterTypeEnum.Boolean,
-        User.created_at: FilterTypeEnum.Datetime,
-    }
-    statement = add_filters(USER_ROWS, query, filters)
+    statement = add_filters(USER_ROWS, query, _FILTERS)
     if query.role is not None:
         statement = statement.where(User.id.in_(select(UserRole.user_id).where(UserRole.role == query.role)))
     return await paginate_query(statement, query, UserOut, sortable=_SORTABLE, default_sort="-id")
