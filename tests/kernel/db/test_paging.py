@@ -360,7 +360,16 @@ async def test_a_default_sort_that_is_not_allowed_is_a_mistake_of_the_program(bo
 
 def test_the_documentation_knows_what_a_page_holds() -> None:
     schema = PaginateResponse[AuthorOut].model_json_schema(mode="serialization")
-    assert list(schema["properties"]) == ["items", "page", "size", "total", "has_next", "next"]
+    assert list(schema["properties"]) == [
+        "items",
+        "page",
+        "size",
+        "total",
+        "total_age",
+        "total_estimated",
+        "has_next",
+        "next",
+    ]
     assert schema["required"] == ["items", "page", "size", "total"]
 
 
@@ -373,3 +382,8 @@ async def test_an_order_of_the_statement_that_leaves_ties_is_made_unique(books: 
     assert seen == [
         book.id for book in sorted(make_books(BOOKS), key=lambda book: (book.color.value, book.id))
     ]
+
+
+def test_a_filter_cannot_take_the_place_of_a_parameter_of_every_list() -> None:
+    with pytest.raises(TypeError, match=r"Stock\.count has a meaning of its own"):
+        type("Stock", (PaginateRequest,), {"__annotations__": {"count": int}, "__module__": __name__})

@@ -52,6 +52,7 @@ class Database:
         self.engine = self._make_engine(max(1, pool_size - read_size), echo)
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
         self.read = Reader(self.engine.dialect, self._make_runner(read_size))
+        self.read.totals.install(self.engine.sync_engine)
 
     def _place_file(self) -> None:
         if self.url.database in (None, "", ":memory:"):

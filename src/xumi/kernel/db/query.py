@@ -38,8 +38,9 @@ from xumi.kernel.db.read import fetch_all as fetch_all
 from xumi.kernel.db.read import fetch_one as fetch_one
 from xumi.kernel.db.read import fetch_value as fetch_value
 from xumi.kernel.db.read import get_one as get_one
-from xumi.kernel.db.runner import Row, Rows, Runner
+from xumi.kernel.db.runner import Query, Row, Rows, Runner
 from xumi.kernel.db.shape import RAW, Shape, Values
+from xumi.kernel.db.totals import tables_of
 from xumi.kernel.errors import APICode, APIException, FieldError
 from xumi.kernel.schema import SchemaBase
 
@@ -48,6 +49,9 @@ SchemaT = TypeVar("SchemaT", bound=BaseModel)
 
 # A larger offset would not fit the 32 bits in which drivers send it, and nobody reads that far.
 MAX_PAGE = 10_000_000
+
+
+Count = Literal["exact", "cached", "estimate", "none"]
 
 
 class PaginateRequest(SchemaBase):
@@ -67,8 +71,10 @@ class PaginateRequest(SchemaBase):
         max_length=200,
         description="Names to sort by, separated by commas; `-` in front sorts downwards.",
     )
-    count: Literal["exact", "none"] = Field(
-        "exact", description="`none` leaves out `total`, which may be slow to count."
+    count: Count | None = Field(
+        None,
+        description="How `total` is found: counted, remembered for some seconds, estimated by the database, or not at all. "
+        "Lists allow some of them; the first is what they do unasked.",
     )
     after: str | None = Field(
         None,
@@ -76,6 +82,15 @@ class PaginateRequest(SchemaBase):
         description="The `next` of the page before; takes the place of `page`.",
     )
     export: Literal["csv", "xlsx"] | None = Field(None, description="Send all matching items as a file.")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """A filter that has the name of one of these would quietly take its place."""
+        for name in ("page", "size", "count", "after", "export"):
+            if cls.model_fields[name].annotation != PaginateRequest.model_fields[name].annotation:
+                raise TypeError(
+                    f"{cls.__name__}.{name} has a meaning of its own in every list: give the filter another name."
+                )
 
     @model_validator(mode="before")
     @classmethod
@@ -90,6 +105,9 @@ class PaginateRequest(SchemaBase):
         return values
 
 
+_LEFT_OUT = frozenset(("total_age", "total_estimated", "has_next", "next"))
+
+
 class PaginateResponse(SchemaBase, Generic[T]):
     """One page of a list."""
 
@@ -97,7 +115,13 @@ class PaginateResponse(SchemaBase, Generic[T]):
     page: int = Field(description="Which page this is, from 1.")
     size: int = Field(description="How many items a page has at most.")
     total: int | None = Field(description="How many items match; null if it was not counted.")
-    has_next: bool | None = Field(None, description="Whether more items follow; given where `total` is not.")
+    total_age: int | None = Field(
+        None, description="How many seconds ago `total` was counted; given where it may be remembered."
+    )
+    total_estimated: bool | None = Field(None, description="True where `total` is an estimate.")
+    has_next: bool | None = Field(
+        None, description="Whether more items follow; given unless `total` was counted just now."
+    )
     next: str | None = Field(
         None, description="Send it as `after` for the following page; only on lists that offer it."
     )
@@ -113,11 +137,7 @@ class PaginateResponse(SchemaBase, Generic[T]):
     @model_serializer(mode="wrap")
     def _leave_out_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = handler(self)
-        return {
-            name: value
-            for name, value in values.items()
-            if value is not None or name not in ("has_next", "next")
-        }
+        return {name: value for name, value in values.items() if value is not None or name not in _LEFT_OUT}
 
 
 class _Page(msgspec.Struct, omit_defaults=True):
@@ -127,6 +147,8 @@ class _Page(msgspec.Struct, omit_defaults=True):
     page: int
     size: int
     total: int | None
+    total_age: int | None = None
+    total_estimated: bool | None = None
     has_next: bool | None = None
     next: str | None = None
 
@@ -184,7 +206,10 @@ class _PagePlan:
             bindparam("xumi_offset", type_=Integer())
         )
         self.page = RowPlan(page, schema, reader.dialect, values)
-        self.count = Shape(count_statement(statement), reader.dialect, values)
+        counting = count_statement(statement)
+        self.count = Shape(counting, reader.dialect, values)
+        self.counted_tables = tables_of(counting)
+        self.plain = Shape(statement.order_by(None), reader.dialect, values)
         self.keys = len(terms)
         self.order = order
 
@@ -225,6 +250,7 @@ async def paginate_query(
     sortable: Sortable = (),
     default_sort: str | None = None,
     keyset: bool = False,
+    counts: Sequence[Count] = ("exact", "none"),
 ) -> PaginateResponse[SchemaT]:
     """The page of a list that a client asked for, or all of it as a file.
 
@@ -236,9 +262,12 @@ async def paginate_query(
         default_sort: the sort when the client names none, for example `-created_at`; without one the statement's own order
             applies, else that of the primary key.
         keyset: each page carries `next`, a cursor that makes deep pages as cheap as the first.
+        counts: the ways to find the total that a client may ask for; the first one is taken when it asks for none. `cached` is
+            at most 10 s old and void at once after a write of this process; `estimate` is PostgreSQL's planner's, and the same as
+            `cached` elsewhere.
 
     Raises:
-        APIException: 422 naming `sort`, `after` or `export`.
+        APIException: 422 naming `sort`, `after`, `count` or `export`.
         TypeError: the statement cannot be paged, or does not give what the schema requires.
     """
     _check(statement)
@@ -259,7 +288,11 @@ async def paginate_query(
         (schema, order, nulls),
         lambda s, v: _PagePlan(reader, cast(Select[*tuple[Any, ...]], s), schema, order, nulls, v),
     )
-    return await _read_page(plan, [*values, *order.values], after, request, runner)
+    count = request.count or counts[0]
+    if count not in counts:
+        reason = f"this list offers {', '.join(counts)}"
+        raise APIException(APICode.VALIDATION_FAILED, errors=[FieldError("count", reason)])
+    return await _read_page(plan, [*values, *order.values], after, request, count, reader, runner)
 
 
 def _check(statement: object) -> None:
@@ -286,13 +319,15 @@ async def _read_page(
     values: Values,
     after: tuple[Any, ...] | None,
     request: PaginateRequest,
+    count: Count,
+    reader: Reader,
     runner: Runner,
 ) -> PaginateResponse[Any]:
     size, first, order = request.size, after is None, plan.order
     offset = (request.page - 1) * size if first else 0
-    counts = request.count == "exact"
+    exact = count == "exact"
     # One row more than is shown tells whether there is a next page.
-    limit = size + 1 if order.keyset or not counts else size
+    limit = size + 1 if order.keyset or not exact else size
     added = {f"{RAW}after_{index}": value for index, value in enumerate(after or ())}
     query = plan.page.shape.query(values, {**added, "xumi_limit": limit, "xumi_offset": offset})
 
@@ -300,21 +335,57 @@ async def _read_page(
         """The list ends on this page, so that its length is known without counting."""
         return first and len(rows) < limit and (len(rows) > 0 or offset == 0)
 
-    if counts:
+    more: dict[str, Any] = {}
+    if exact:
         count_query = plan.count.query(values, {})
         rows, counted = await runner.fetch_two(query, count_query, lambda rows: not ends_here(rows))
         total = counted[0][0] if counted else offset + len(rows)
     else:
         rows, total = await runner.fetch(query), None
+        more["has_next"] = len(rows) > size
+        if count != "none" and ends_here(rows):
+            total, more["total_age"] = offset + len(rows), 0
+        elif count != "none":
+            known = offset + len(rows) if first else len(rows)
+            total = await _find_total(plan, values, count, known, more, reader, runner)
     shown = rows[:size]
-    return _respond(
-        plan,
-        plan.page.make(shown),
-        request,
-        total,
-        has_next=None if counts else len(rows) > size,
-        next=plan.cursor(shown[-1]) if order.keyset and len(rows) > size else None,
-    )
+    if order.keyset and len(rows) > size:
+        more["next"] = plan.cursor(shown[-1])
+    return _respond(plan, plan.page.make(shown), request, total, **more)
+
+
+async def _find_total(
+    plan: _PagePlan,
+    values: Values,
+    count: Count,
+    known: int,
+    more: dict[str, Any],
+    reader: Reader,
+    runner: Runner,
+) -> int:
+    """The total without counting, where that can be; `more` is told what is to be known about it.
+
+    Args:
+        known: how many items there are at least.
+    """
+
+    async def count_now(query: Query) -> int:
+        total: int = (await runner.fetch(query))[0][0]
+        return total
+
+    if count == "estimate" and reader.dialect.name == "postgresql":
+        more["total_estimated"] = True
+        plain = plan.plain.query(values, {})
+        rows = await runner.fetch(Query(f"EXPLAIN (FORMAT JSON) {plain.sql}", plain.arguments))
+        return max(known, int(rows[0][0][0]["Plan"]["Plan Rows"]))
+    query = plan.count.query(values, {})
+    if runner is not reader.runner:
+        # Inside a transaction that writes only its own view counts.
+        more["total_age"] = 0
+        return await count_now(query)
+    total = await reader.totals.find(query, plan.counted_tables, count_now)
+    more["total_age"] = int(total.age_seconds)
+    return max(known, total.value)
 
 
 def _respond(

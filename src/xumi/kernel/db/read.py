@@ -25,6 +25,7 @@ from xumi.kernel.db.columns import result_columns, selected
 from xumi.kernel.db.row import row_maker, sources
 from xumi.kernel.db.runner import Query, Runner
 from xumi.kernel.db.shape import Shape, Values
+from xumi.kernel.db.totals import Totals
 from xumi.kernel.errors import APICode, APIException
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
@@ -85,11 +86,13 @@ class Reader:
     Attributes:
         dialect: SQLAlchemy's dialect, which compiles.
         runner: runs what is compiled, outside any transaction.
+        totals: the totals of lists that are remembered.
     """
 
     def __init__(self, dialect: Dialect, runner: Runner) -> None:
         self.dialect = dialect
         self.runner = runner
+        self.totals = Totals()
         self._plans: OrderedDict[Hashable, Any] = OrderedDict()
         # A module's statement is one object for all requests: what it says is read once.
         self._known: WeakKeyDictionary[Executable, tuple[_ShapeKey, Values]] = WeakKeyDictionary()

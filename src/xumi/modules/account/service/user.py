@@ -11,7 +11,7 @@ from xumi.kernel.auth.password import hash_password
 from xumi.kernel.auth.permission import EVERYTHING
 from xumi.kernel.auth.principal import Principal
 from xumi.kernel.db.filters import FilterTypeEnum, add_filters
-from xumi.kernel.db.query import PaginateResponse, paginate_query
+from xumi.kernel.db.query import Count, PaginateResponse, paginate_query
 from xumi.kernel.db.read import get_one
 from xumi.kernel.errors import APICode, APIException, FieldError
 from xumi.kernel.ids import generate_key
@@ -34,6 +34,7 @@ _SORTABLE = {
     "updated_at": User.updated_at,
     "last_login_at": User.last_login_at,
 }
+_COUNTS: Sequence[Count] = ("exact", "cached", "estimate", "none")
 _FILTERS = {
     User.username: FilterTypeEnum.Like,
     User.email: FilterTypeEnum.Like,
@@ -51,7 +52,9 @@ async def list_users(query: UserQuery) -> PaginateResponse[UserOut]:
     statement = add_filters(USER_ROWS, query, _FILTERS)
     if query.role is not None:
         statement = statement.where(User.id.in_(select(UserRole.user_id).where(UserRole.role == query.role)))
-    return await paginate_query(statement, query, UserOut, sortable=_SORTABLE, default_sort="-id")
+    return await paginate_query(
+        statement, query, UserOut, sortable=_SORTABLE, default_sort="-id", counts=_COUNTS
+    )
 
 
 async def get_user(user_id: str) -> UserOut:
