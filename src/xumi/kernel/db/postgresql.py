@@ -141,13 +141,6 @@ def _end_transaction(connection: Any, entry: ConnectionPoolEntry, state: PoolRes
         connection.rollback()
 
 
-def _give_up(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(
-            DatabaseUnavailable("all connections for reads are in use: raise DATABASE_POOL_SIZE")
-        )
-
-
 class PostgresRunner:
     """Runs reads on a pool of asyncpg connections.
 
@@ -164,7 +157,8 @@ class PostgresRunner:
         self._set_up = set_up
         self._idle: list[Any] = []
         self._room = size
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def _acquire(self, fresh: bool) -> Any:
@@ -186,11 +180,13 @@ class PostgresRunner:
             raise
 
     async def _wait_for_room(self) -> None:
-        """Wait in line until somebody hands over his place. A semaphore and a timeout do the same at three times the cost."""
+        """Wait in line until somebody hands over his place."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
-        self._waiters.append(waiter)
-        timer = loop.call_later(POOL_TIMEOUT_SECONDS, _give_up, waiter)
+        self._waiters.append((loop.time() + POOL_TIMEOUT_SECONDS, waiter))
+        # One timer for all who wait: setting one up and taking it down costs as much as a short read.
+        if self._timer is None:
+            self._timer = loop.call_later(POOL_TIMEOUT_SECONDS / 10, self._refuse_late, loop)
         try:
             await waiter
         except asyncio.CancelledError:
@@ -198,12 +194,23 @@ class PostgresRunner:
                 # The place came in the same moment as the end of whoever waited for it.
                 self._give_room()
             raise
-        finally:
-            timer.cancel()
+
+    def _refuse_late(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell those who have waited too long; the first in line has waited longest."""
+        now = loop.time()
+        while self._waiters and (self._waiters[0][0] <= now or self._waiters[0][1].done()):
+            _, waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(
+                    DatabaseUnavailable("all connections for reads are in use: raise DATABASE_POOL_SIZE")
+                )
+        self._timer = (
+            loop.call_later(POOL_TIMEOUT_SECONDS / 10, self._refuse_late, loop) if self._waiters else None
+        )
 
     def _give_room(self) -> None:
         while self._waiters:
-            waiter = self._waiters.popleft()
+            _, waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return

@@ -11,7 +11,8 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any
+from time import perf_counter, thread_time
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExecutionContext
@@ -21,9 +22,19 @@ from sqlalchemy.sql.selectable import GenerativeSelect
 
 from xumi.kernel.db.runner import Query, Rows
 
+T = TypeVar("T")
+
 BUSY_TIMEOUT_SECONDS = 5.0
 # Transactions are ours to begin: the driver's own begin would come too late and without the lock.
 CONNECT_ARGUMENTS: dict[str, Any] = {"isolation_level": None, "timeout": BUSY_TIMEOUT_SECONDS}
+
+# A query that took less of a thread's time than this, several times in a row, is quick: a hand-over to a thread costs more.
+QUICK_SECONDS = 0.0003
+QUICK_TIMES = 3
+# The longest that a quick query may hold the event loop up before it is stopped and run on a thread.
+LOOP_BUDGET_SECONDS = 0.002
+_STEPS_BETWEEN_LOOKS = 1000
+_MAX_KNOWN_QUERIES = 1024
 
 _READING_WORDS = ("SELECT", "PRAGMA", "EXPLAIN", "VALUES")
 _PRAGMAS = (
@@ -176,8 +187,31 @@ class _ReaderThread(threading.Thread):
                 self._connection.interrupt()
 
 
+class _LoopConnection:
+    """A connection for quick queries on the event loop's own thread; it waits for no lock, and stops what takes too long."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._end = 0.0
+        connection.set_progress_handler(lambda: perf_counter() > self._end, _STEPS_BETWEEN_LOOKS)
+
+    def attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do it within the budget.
+
+        Raises:
+            sqlite3.Error: it took too long, the file was locked, or the query itself is wrong.
+        """
+        self._end = perf_counter() + LOOP_BUDGET_SECONDS
+        return work(self._connection)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
 class SqliteRunner:
-    """Runs reads on a few threads, so that the event loop never waits for the disk.
+    """Runs reads on a few threads, so that the event loop never waits for the disk; queries that are known to be quick run
+    on the loop, within a budget.
 
     Args:
         path: the database file.
@@ -193,13 +227,15 @@ class SqliteRunner:
         self._set_up = set_up
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[_ReaderThread] = []
+        self._loop_connection: _LoopConnection | None = None
+        self._quick_runs: dict[str, int] = {}
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path,
             isolation_level=None,
             check_same_thread=False,
-            timeout=BUSY_TIMEOUT_SECONDS,
+            timeout=timeout_seconds,
             cached_statements=256,
         )
         connection.execute("PRAGMA query_only=ON")
@@ -207,7 +243,25 @@ class SqliteRunner:
             self._set_up(connection)
         return connection
 
-    async def _run(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+    async def _run(self, sql: str, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do it on the loop if this SQL is known to be quick, else on a thread, which tells how quick it is."""
+        if self._quick_runs.get(sql, 0) >= QUICK_TIMES:
+            try:
+                if self._loop_connection is None:
+                    self._loop_connection = _LoopConnection(self._open(timeout_seconds=0))
+                return self._loop_connection.attempt(work)
+            except sqlite3.Error:
+                # Too slow, locked, or broken: a thread can wait, and says what is wrong.
+                self._drop_loop_connection()
+                self._quick_runs.pop(sql, None)
+        seconds, result = await self._run_on_thread(lambda connection: _timed(work, connection))
+        if seconds > QUICK_SECONDS:
+            self._quick_runs.pop(sql, None)
+        elif len(self._quick_runs) < _MAX_KNOWN_QUERIES or sql in self._quick_runs:
+            self._quick_runs[sql] = self._quick_runs.get(sql, 0) + 1
+        return result
+
+    async def _run_on_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if not self._threads:
             self._threads = [_ReaderThread(self._open, self._jobs) for _ in range(self._size)]
             for thread in self._threads:
@@ -215,18 +269,18 @@ class SqliteRunner:
         job = _Job(work)
         self._jobs.put(job)
         try:
-            return await job.future
+            result: T = await job.future
         except asyncio.CancelledError:
             for thread in self._threads:
                 thread.interrupt(job)
             raise
+        return result
 
     async def fetch(self, query: Query) -> Rows:
         """All rows of a query."""
-        rows: Rows = await self._run(
-            lambda connection: connection.execute(query.sql, query.arguments).fetchall()
+        return await self._run(
+            query.sql, lambda connection: connection.execute(query.sql, query.arguments).fetchall()
         )
-        return rows
 
     async def fetch_two(
         self, first: Query, second: Query, needs_second: Callable[[Rows], bool]
@@ -239,8 +293,7 @@ class SqliteRunner:
                 rows
             ) else ()
 
-        pair: tuple[Rows, Rows] = await self._run(work)
-        return pair
+        return await self._run(first.sql + second.sql, work)
 
     async def stream(self, query: Query, size: int) -> AsyncIterator[Rows]:
         """Batches from an open cursor on a connection of its own; the cursor holds the snapshot."""
@@ -261,8 +314,21 @@ class SqliteRunner:
 
     async def close(self) -> None:
         """Stop the threads after their present jobs."""
+        self._drop_loop_connection()
         threads, self._threads = self._threads, []
         for _ in threads:
             self._jobs.put(None)
         for thread in threads:
             await asyncio.to_thread(thread.join)
+
+    def _drop_loop_connection(self) -> None:
+        if self._loop_connection is not None:
+            self._loop_connection.close()
+            self._loop_connection = None
+
+
+def _timed(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> tuple[float, T]:
+    """What it gives, and the processor's time that it took: waiting for the interpreter's lock says nothing about a query."""
+    start = thread_time()
+    result = work(connection)
+    return thread_time() - start, result

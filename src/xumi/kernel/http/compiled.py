@@ -9,6 +9,7 @@ understand is left to FastAPI entirely (`Uncompilable` says why; `xumi routes --
 import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import CoroutineType
 from typing import Any
 
 from fastapi import BackgroundTasks
@@ -232,7 +233,7 @@ def compile_route(route: Any, endpoint: Callable[..., Any], render: Render, fall
         arguments = handler.arguments(call)
         result = await endpoint(**arguments) if is_async else await run_in_threadpool(endpoint, **arguments)
         # `return paginate_query(…)` without `await` is allowed.
-        if hasattr(result, "__await__"):
+        if isinstance(result, CoroutineType):
             result = await result
         return answer(result, call.response)
 
@@ -253,7 +254,7 @@ def _compile_plain(
             await fallback(scope, receive, send)
         else:
             result = await endpoint(**values)
-            if hasattr(result, "__await__"):
+            if isinstance(result, CoroutineType):
                 result = await result
             await _send(answer(result, None), None, scope, receive, send)
 

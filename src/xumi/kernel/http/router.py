@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from types import CoroutineType
 from typing import Any
 
 import msgspec
@@ -104,7 +105,7 @@ class Route(APIRoute):
             declared = values.pop(HIDDEN_RESPONSE)
             result = await endpoint(**values) if is_async else await run_in_threadpool(endpoint, **values)
             # `return paginate_query(…)` without `await` is allowed.
-            if inspect.isawaitable(result):
+            if isinstance(result, CoroutineType):
                 result = await result
             if isinstance(result, Response):
                 return result

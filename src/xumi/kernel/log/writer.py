@@ -1,5 +1,7 @@
 """The one logger, and the fast path for access lines."""
 
+import asyncio
+import atexit
 import logging
 import os
 import select
@@ -46,6 +48,30 @@ class _Output:
 
 
 _output = _Output()
+_pending: list[bytes] = []
+
+
+def _write_soon(line: bytes) -> None:
+    """Write an access line in this turn of the event loop, together with those of the other requests that end in it.
+
+    A system call costs a busy server 20 µs, mostly by what it throws out of the processor's caches.
+    """
+    _pending.append(line)
+    if len(_pending) == 1:
+        try:
+            asyncio.get_running_loop().call_soon(_flush)
+        except RuntimeError:
+            _flush()
+
+
+def _flush() -> None:
+    if _pending:
+        lines = b"".join(_pending)
+        _pending.clear()
+        write_stdout(lines)
+
+
+atexit.register(_flush)
 
 
 def set_output(
@@ -74,6 +100,8 @@ def emit(level: int, name: str, message: object, fields: Record, error: BaseExce
         line = _line(
             record | {"message": "a log record could not be written", "reason": type(failure).__name__}
         )
+    # What was said first stands first.
+    _flush()
     _output.write(line)
 
 
@@ -189,7 +217,10 @@ def access(
         fields |= {"request_id": request_id, "duration_ms": line.duration_ms, "user_id": user_id}
         emit(level, line.logger, line.message, fields)
         return
-    _output.write(encoded)
+    if _output.write is write_stdout:
+        _write_soon(encoded)
+    else:
+        _output.write(encoded)
 
 
 @contextmanager
