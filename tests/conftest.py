@@ -18,6 +18,7 @@ import pytest
 from xumi.api import Application, create_app, prepare
 from xumi.kernel.config import Settings
 from xumi.kernel.testing.client import open_client, running
+from xumi.kernel.testing.mariadb import MISSING, MariadbServer
 from xumi.kernel.testing.postgres import PostgresServer
 from xumi.kernel.testing.server import RunningServer, run_server
 
@@ -56,6 +57,15 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgresql() -> Iterator[PostgresServer]:
     """A PostgreSQL that the tests of this process share."""
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariadbServer]:
+    """A MariaDB that the tests of this process share."""
+    if not MariadbServer.installed():
+        pytest.skip(MISSING)
+    with MariadbServer() as server:
         yield server
 
 

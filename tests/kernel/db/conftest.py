@@ -1,4 +1,4 @@
-"""A database with the tables of these tests, SQLite and PostgreSQL in turn."""
+"""A database with the tables of these tests: SQLite, PostgreSQL and MariaDB in turn."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,6 +14,7 @@ from tests.kernel.db.tables import Author, Book, TableBase
 from xumi.kernel.config import Settings
 from xumi.kernel.context import Context, enter
 from xumi.kernel.db.engine import Database
+from xumi.kernel.testing.mariadb import MariadbServer
 from xumi.kernel.testing.postgres import PostgresServer
 
 
@@ -29,6 +30,12 @@ def empty_postgresql_url(postgresql: PostgresServer) -> str:
     return _with_tables(postgresql.create_database("tables"))
 
 
+@pytest.fixture(scope="session")
+def empty_mariadb_url(mariadb: MariadbServer) -> str:
+    """A MariaDB database with the tables, for all these tests."""
+    return _with_tables(mariadb.create_database("tables"))
+
+
 def _with_tables(url: str) -> str:
     async def create() -> None:
         database = Database(url)
@@ -40,7 +47,7 @@ def _with_tables(url: str) -> str:
     return url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def url(request: pytest.FixtureRequest) -> str:
     """Where the tables are."""
     url: str = request.getfixturevalue(f"empty_{request.param}_url")
@@ -52,7 +59,8 @@ def own_url(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> str:
     """A database of this test's own, without tables."""
     if url.startswith("sqlite"):
         return f"sqlite:///{tmp_path / 'own.db'}"
-    server: PostgresServer = request.getfixturevalue("postgresql")
+    kind = "postgresql" if url.startswith("postgresql") else "mariadb"
+    server: PostgresServer | MariadbServer = request.getfixturevalue(kind)
     return server.create_database("own")
 
 

@@ -124,8 +124,12 @@ def _make_engine(url: URL) -> Engine:
         return engine
     options |= {"pool_size": POOL_SIZE, "max_overflow": 0}
     bridged = url.set(drivername=f"{kind}+bridge")
-    if kind != "postgresql":
-        return create_engine(bridged, **options)
+    if kind == "mysql":
+        from xumi.kernel.db import mysql
+
+        connect = mysql.Connector(url, CONNECT_TIMEOUT_SECONDS)
+        options |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+        return create_engine(bridged, connect_args={"async_creator_fn": lambda **_: connect()}, **options)
     from xumi.kernel.db import postgresql
 
     connector = postgresql.Connector(url, CONNECT_TIMEOUT_SECONDS)

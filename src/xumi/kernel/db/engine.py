@@ -6,6 +6,7 @@ to sessions, half to the reader. A PostgreSQL that was restarted is found again 
 
 import asyncio
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from xumi.kernel.db import sqlite
+from xumi.kernel.db.errors import DatabaseUnavailable
 from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file, require_driver
 from xumi.kernel.db.read import Reader
-from xumi.kernel.db.runner import CoreRunner, Runner
+from xumi.kernel.db.runner import Runner
 
 POOL_TIMEOUT_SECONDS = 5.0
 # SQLite writes one at a time; more connections would only wait for each other inside SQLite instead of in our queue.
@@ -82,7 +84,11 @@ class Database:
             engine = create_async_engine(self.url, **options)
             sqlite.install(engine.sync_engine)
             return engine
-        options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_TIMEOUT_SECONDS}}
+        from xumi.kernel.db import mysql
+
+        options["async_creator"] = mysql.Connector(self.url, CONNECT_TIMEOUT_SECONDS)
+        # Code that is right on PostgreSQL is right here: a statement sees what others committed before it.
+        options |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
         return create_async_engine(self.url, **options)
 
     def _make_runner(self, size: int) -> Runner:
@@ -94,10 +100,21 @@ class Database:
         if self.dialect == "sqlite":
             set_up = self.engine.dialect.on_connect()
             return sqlite.SqliteRunner(str(self.url.database), min(size, SQLITE_READERS), set_up)
-        return CoreRunner(self.engine)
+        from xumi.kernel.db import mysql
+
+        return mysql.MysqlRunner(
+            mysql.Connector(self.url, CONNECT_TIMEOUT_SECONDS, autocommit=True), size
+        )
 
     async def start(self) -> None:
-        """Nothing to do yet: connections are opened when they are needed, so that a start does not need the database."""
+        """Learn whether a MySQL server is a MariaDB, whose SQL differs a little.
+
+        Connections are opened when they are needed; a start does not need the database.
+        """
+        if self.dialect == "mysql":
+            with suppress(DatabaseUnavailable):
+                async with self.engine.connect():
+                    pass
 
     async def ping(self, timeout: float = 2.0) -> bool:
         """Whether the database answers a query within `timeout` seconds."""

@@ -47,22 +47,43 @@ _BY_STATE = {
     "58": APICode.DATABASE_UNAVAILABLE,
 }
 
-# Error numbers of MySQL and MariaDB.
+# Error numbers of MySQL and MariaDB; https://mariadb.com/kb/en/mariadb-error-code-reference/
 _BY_NUMBER = {
     1062: APICode.DUPLICATE,
     1451: APICode.REFERENCED,
     1452: APICode.REFERENCED,
     1205: APICode.TRANSACTION_CONFLICT,
     1213: APICode.TRANSACTION_CONFLICT,
+    # A row changed after the transaction's snapshot.
+    1020: APICode.TRANSACTION_CONFLICT,
+    # A migration changed a table under a transaction.
+    1412: APICode.TRANSACTION_CONFLICT,
     1264: APICode.VALIDATION_FAILED,
+    1292: APICode.VALIDATION_FAILED,
     1366: APICode.VALIDATION_FAILED,
     1406: APICode.VALIDATION_FAILED,
+    1690: APICode.VALIDATION_FAILED,
+    # The server refuses the password or has no such database: nothing the caller did.
+    1044: APICode.DATABASE_UNAVAILABLE,
+    1045: APICode.DATABASE_UNAVAILABLE,
+    1049: APICode.DATABASE_UNAVAILABLE,
     1040: APICode.DATABASE_UNAVAILABLE,
     1053: APICode.DATABASE_UNAVAILABLE,
+    1114: APICode.DATABASE_UNAVAILABLE,
+    1203: APICode.DATABASE_UNAVAILABLE,
+    # The server is read-only, as a replica is.
+    1290: APICode.DATABASE_UNAVAILABLE,
+    1836: APICode.DATABASE_UNAVAILABLE,
+    # The statement was stopped: by hand, or after the time that the server gives one.
+    1317: APICode.DATABASE_UNAVAILABLE,
+    1927: APICode.DATABASE_UNAVAILABLE,
+    1969: APICode.DATABASE_UNAVAILABLE,
+    3024: APICode.DATABASE_UNAVAILABLE,
     2002: APICode.DATABASE_UNAVAILABLE,
     2003: APICode.DATABASE_UNAVAILABLE,
     2006: APICode.DATABASE_UNAVAILABLE,
     2013: APICode.DATABASE_UNAVAILABLE,
+    4031: APICode.DATABASE_UNAVAILABLE,
 }
 
 # SQLite says it in words; result codes are not given through all its drivers.

@@ -431,7 +431,11 @@ async def _connect(url: str, work: Callable[[Connection], T], *, writes: bool) -
         from xumi.kernel.db import postgresql
 
         options["async_creator"] = postgresql.Connector(parsed, CONNECT_TIMEOUT_SECONDS)
-    elif dialect == "sqlite":
+    elif dialect == "mysql":
+        from xumi.kernel.db import mysql
+
+        options["async_creator"] = mysql.Connector(parsed, CONNECT_TIMEOUT_SECONDS)
+    else:
         prepare_file(parsed)
         options["connect_args"] = {**sqlite.CONNECT_ARGUMENTS, "timeout": TURN_TIMEOUT_SECONDS}
     engine = create_async_engine(parsed, **options)

@@ -1,13 +1,13 @@
-"""How a compiled statement is run: what every driver offers to the reader, and the two that go through SQLAlchemy.
+"""How a compiled statement is run: what every driver offers to the reader, and reads inside an open transaction.
 
-The direct drivers are in `postgresql` and `sqlite`; MySQL, and reads inside an open transaction, go through SQLAlchemy.
+The direct drivers are in `postgresql`, `mysql` and `sqlite`; inside a transaction the connection is SQLAlchemy's.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, CursorResult
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 Row = Sequence[Any]
 Rows = Sequence[Row]
@@ -76,32 +76,3 @@ class ConnectionRunner:
 
     async def close(self) -> None:
         """The connection belongs to somebody else."""
-
-
-class CoreRunner:
-    """Runs queries on SQLAlchemy's own pool, each in autocommit: for databases without a direct runner."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-
-    async def fetch(self, query: Query) -> Rows:
-        """All rows of a query."""
-        async with self._autocommit.connect() as connection:
-            return await ConnectionRunner(connection).fetch(query)
-
-    async def fetch_two(
-        self, first: Query, second: Query, needs_second: Callable[[Rows], bool]
-    ) -> tuple[Rows, Rows]:
-        """One after the other on one connection."""
-        async with self._autocommit.connect() as connection:
-            return await ConnectionRunner(connection).fetch_two(first, second, needs_second)
-
-    async def stream(self, query: Query, size: int) -> AsyncIterator[Rows]:
-        """Batches from a server-side cursor inside one transaction."""
-        async with self._engine.connect() as connection:
-            async for rows in ConnectionRunner(connection).stream(query, size):
-                yield rows
-
-    async def close(self) -> None:
-        """The pool belongs to the engine."""

@@ -48,7 +48,7 @@ class PostgresServer:
     """
 
     def __init__(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._binaries = Path()
@@ -87,7 +87,7 @@ class PostgresServer:
                 stderr=log,
                 # Ctrl-C in the terminal is for the tests.
                 start_new_session=True,
-                **_unprivileged(),
+                **unprivileged(),
             )
         self._wait_until_ready()
 
@@ -133,7 +133,7 @@ class PostgresServer:
         directory = Path(tempfile.mkdtemp(prefix="xumi-postgres-"))
         try:
             if os.geteuid() == 0:
-                shutil.chown(directory, _UNPRIVILEGED)
+                shutil.chown(directory, UNPRIVILEGED)
             self._binaries = _find_binaries(directory)
             self._run_as_server(
                 self._binaries / "initdb",
@@ -190,7 +190,7 @@ class PostgresServer:
             capture_output=True,
             text=True,
             cwd="/",
-            **_unprivileged(),
+            **unprivileged(),
         )
         if done.returncode != 0:
             raise RuntimeError(f"{Path(str(command[0])).name} failed: {done.stderr or done.stdout}")
@@ -219,16 +219,16 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-_UNPRIVILEGED = "nobody"
+UNPRIVILEGED = "nobody"
 
 
-def _unprivileged() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root."""
+def unprivileged() -> dict[str, Any]:
+    """Arguments of `Popen` for a server that refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     import pwd
 
-    account = pwd.getpwnam(_UNPRIVILEGED)
+    account = pwd.getpwnam(UNPRIVILEGED)
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
 
 
@@ -245,7 +245,8 @@ def _find_binaries(directory: Path) -> Path:
     return installed / "bin"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,0 +1,179 @@
+"""MySQL and MariaDB: how connections are made, and pooled for reads.
+
+Reads run on asyncmy itself, each in autocommit. They use the text protocol, as sessions do, so that both get the same values.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncmy
+from asyncmy.cursors import SSCursor
+from asyncmy.errors import MySQLError
+from sqlalchemy import URL
+
+from xumi.kernel.db.errors import DatabaseUnavailable
+from xumi.kernel.db.runner import Query, Rows
+
+T = TypeVar("T")
+
+POOL_TIMEOUT_SECONDS = 5.0
+# Times are UTC; a value that does not fit its column is refused and not cut.
+SET_UP = "SET time_zone = '+00:00', sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES')"
+# How long the server waits for a client that reads a file slowly.
+STREAM_SET_UP = "SET net_write_timeout = 600, net_read_timeout = 600"
+
+# Numbers with which the server or the driver says that the connection is gone.
+_STALE = frozenset({0, 1053, 1927, 2006, 2013, 2014, 2045, 2055, 4031})
+
+
+class _Stale(Exception):
+    """The read failed because of its connection, not of itself; `cause` says how."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class Connector:
+    """Opens driver connections to one server.
+
+    Args:
+        url: where it is, as `parse_url` gives it.
+        timeout_seconds: for the whole of the connecting.
+        autocommit: whether each statement is a transaction of its own.
+
+    Raises:
+        DatabaseUnavailable: the server cannot be reached, or takes no connections now.
+    """
+
+    def __init__(self, url: URL, timeout_seconds: float, *, autocommit: bool = False) -> None:
+        self._options = url.get_dialect()().create_connect_args(url)[1]
+        self._timeout_seconds = timeout_seconds
+        self._autocommit = autocommit
+
+    async def __call__(self) -> Any:
+        """A new connection."""
+        try:
+            # The driver's own limit ends where the server accepts; one that then says nothing would be waited for.
+            async with asyncio.timeout(self._timeout_seconds):
+                return await asyncmy.connect(
+                    **self._options, autocommit=self._autocommit, init_command=SET_UP
+                )
+        except (OSError, TimeoutError, MySQLError) as error:
+            reason = str(error) or type(error).__name__
+            raise DatabaseUnavailable(f"cannot connect to MySQL: {reason}") from error
+
+
+class MysqlRunner:
+    """Runs reads on a pool of asyncmy connections.
+
+    Args:
+        connect: opens a driver connection in autocommit.
+        size: the most connections at one time.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Any]], size: int) -> None:
+        self._connect = connect
+        self._idle: list[Any] = []
+        self._room = asyncio.Semaphore(size)
+        self._closed = False
+
+    async def _acquire(self, fresh: bool) -> Any:
+        try:
+            async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
+                await self._room.acquire()
+        except TimeoutError:
+            raise DatabaseUnavailable(
+                "all connections for reads are in use: raise DATABASE_POOL_SIZE"
+            ) from None
+        try:
+            if self._idle:
+                connection = self._idle.pop()
+                if not fresh:
+                    return connection
+                connection.close()
+            return await self._connect()
+        except BaseException:
+            self._room.release()
+            raise
+
+    def _release(self, connection: Any, usable: bool) -> None:
+        if usable and not self._closed and connection.connected:
+            self._idle.append(connection)
+        else:
+            connection.close()
+        self._room.release()
+
+    async def _run(self, work: Callable[[Any], Awaitable[T]], fresh: bool = False) -> T:
+        connection = await self._acquire(fresh)
+        # After anything but an answer, a refusal included, the rest of a result may still be under way.
+        usable = False
+        try:
+            result = await work(connection)
+            usable = True
+            return result
+        except MySQLError as error:
+            if _lost(error):
+                raise _Stale(error) from error
+            usable = True
+            raise
+        except OSError as error:
+            raise _Stale(error) from error
+        finally:
+            self._release(connection, usable)
+
+    async def _run_twice(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """A connection that has gone stale is replaced once; reads may be repeated."""
+        try:
+            return await self._run(work)
+        except _Stale:
+            try:
+                return await self._run(work, fresh=True)
+            except _Stale as again:
+                raise DatabaseUnavailable(f"lost the connection to MySQL: {again.cause}") from again.cause
+
+    async def fetch(self, query: Query) -> Rows:
+        """All rows of a query."""
+        return await self._run_twice(lambda connection: _fetch(connection, query))
+
+    async def fetch_two(
+        self, first: Query, second: Query, needs_second: Callable[[Rows], bool]
+    ) -> tuple[Rows, Rows]:
+        """One after the other on one connection."""
+
+        async def work(connection: Any) -> tuple[Rows, Rows]:
+            rows = await _fetch(connection, first)
+            return rows, (await _fetch(connection, second) if needs_second(rows) else ())
+
+        return await self._run_twice(work)
+
+    async def stream(self, query: Query, size: int) -> AsyncIterator[Rows]:
+        """Batches as the server sends them, of the one snapshot that a statement has, on a connection outside the pool."""
+        connection = await self._connect()
+        try:
+            await _fetch(connection, Query(STREAM_SET_UP, ()))
+            cursor = connection.cursor(SSCursor)
+            await cursor.execute(query.sql, query.arguments)
+            while rows := await cursor.fetchmany(size):
+                yield rows
+        finally:
+            connection.close()
+
+    async def close(self) -> None:
+        """Close idle connections now and the others as they come back."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await connection.ensure_closed()
+
+
+async def _fetch(connection: Any, query: Query) -> Rows:
+    cursor = connection.cursor()
+    await cursor.execute(query.sql, query.arguments)
+    rows: Rows = await cursor.fetchall()
+    return rows
+
+
+def _lost(error: MySQLError) -> bool:
+    return bool(error.args) and error.args[0] in _STALE
