@@ -139,7 +139,7 @@ def make_books(count: int, seed: int = 1) -> list[Book]:
             tags=chance.choice([[], ["a"], ["b", "c"]]),
             printed_on=maybe(date(2020, 1, 1) + timedelta(days=chance.randrange(3))),
             opens=maybe(time(8, 30, chance.randrange(3))),
-            code=maybe(uuid.UUID(int=chance.getrandbits(128))),
+            code=maybe(uuid.UUID(int=chance.getrandbits(128), version=4)),
             cover=maybe(b"png"),
             sold_at=maybe(START + timedelta(microseconds=chance.randrange(3) * 500_000)),
             summary=maybe(chance.choice(["short", "long"])),

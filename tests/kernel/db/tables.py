@@ -10,7 +10,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Date,
-    Float,
     ForeignKey,
     LargeBinary,
     MetaData,
@@ -59,7 +58,7 @@ class Book(ModelTimeColumns, TableBase):
     color: Mapped[Color]
     pages: Mapped[int | None]
     price: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
-    weight: Mapped[float | None] = mapped_column(Float)
+    weight: Mapped[float | None]
     public: Mapped[bool] = mapped_column(default=False)
     data: Mapped[dict[str, Any] | None]
     tags: Mapped[list[str]] = mapped_column(default=list)

@@ -69,12 +69,17 @@ async def test_a_value_that_does_not_fit_is_no_bug_of_ours(
 ) -> None:
     if database.dialect == "sqlite" and "pages" not in values:
         return  # SQLite takes them
+    if database.dialect == "mysql" and values.get("title") == "a\0b":
+        return  # MySQL takes it
     error = await failure(database, book(**values))
     assert error is not None
     assert error.code is APICode.VALIDATION_FAILED
 
 
 async def test_a_number_that_does_not_fit_in_a_filter(database: Database, work: Context) -> None:
+    if database.dialect == "mysql":
+        assert await fetch_value(select(Book.id).where(Book.pages == 2**70)) is None
+        return
     with pytest.raises(Exception) as caught:
         await fetch_value(select(Book.id).where(Book.pages == 2**70))
     error = translate(caught.value)
@@ -95,10 +100,12 @@ async def test_a_lock_that_is_not_given_is_503(url: str, database: Database) -> 
     async with database.sessions() as holder, impatient.sessions() as waiter:
         holder.add(Author(id="a", name="a"))
         await holder.flush()
-        short = (
-            "PRAGMA busy_timeout=50" if database.dialect == "sqlite" else "SET LOCAL lock_timeout = '50ms'"
-        )
-        await waiter.execute(text(short))
+        short = {
+            "sqlite": "PRAGMA busy_timeout=50",
+            "postgresql": "SET LOCAL lock_timeout = '50ms'",
+            "mysql": "SET innodb_lock_wait_timeout = 1",
+        }
+        await waiter.execute(text(short[database.dialect]))
         with pytest.raises(Exception) as caught:
             await waiter.execute(insert(Author), {"id": "a", "name": "a"})
     await impatient.close()
@@ -111,10 +118,17 @@ async def test_a_lock_that_is_not_given_is_503(url: str, database: Database) -> 
 async def test_a_statement_that_takes_too_long_is_503(database: Database, work: Context) -> None:
     if database.dialect == "sqlite":
         return
-    async with database.sessions() as session:
-        await session.execute(text("SET LOCAL statement_timeout = '20ms'"))
+    slow = {
+        "postgresql": ("SET LOCAL statement_timeout = '20ms'", "SELECT pg_sleep(5)"),
+        "mysql": ("SET max_statement_time = 0.02", "SELECT sleep(5)"),
+    }
+    limit, query = slow[database.dialect]
+    other = Database(str(database.url.render_as_string(hide_password=False)))
+    async with other.sessions() as session:
+        await session.execute(text(limit))
         with pytest.raises(DBAPIError) as caught:
-            await session.execute(text("SELECT pg_sleep(5)"))
+            await session.execute(text(query))
+    await other.close()
     error = translate(caught.value)
     assert error is not None
     assert error.code is APICode.DATABASE_UNAVAILABLE

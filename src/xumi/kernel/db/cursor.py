@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,8 @@ _WRITERS: dict[type, tuple[str, Callable[[Any], str]]] = {
     time: ("h", time.isoformat),
     Decimal: ("n", str),
     UUID: ("u", str),
+    # A time of day as MySQL's driver gives it.
+    timedelta: ("p", lambda value: str(value // timedelta(microseconds=1))),
 }
 _READERS: dict[str, Callable[[str], Any]] = {
     "t": datetime.fromisoformat,
@@ -35,6 +37,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "h": time.fromisoformat,
     "n": Decimal,
     "u": UUID,
+    "p": lambda text: timedelta(microseconds=int(text)),
 }
 
 

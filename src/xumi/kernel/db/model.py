@@ -5,7 +5,7 @@
         title: Mapped[str] = mapped_column(String(200))
         state: Mapped[PosterState]              # any Enum; the column holds its value, not its name
 
-A plain `Mapped[datetime]` is an aware UTC time, `Mapped[int]` has 64 bits, `Mapped[dict[str, Any]]` is JSON.
+A plain `Mapped[datetime]` is an aware UTC time, `Mapped[int]` and `Mapped[float]` have 64 bits, `Mapped[dict[str, Any]]` is JSON.
 """
 
 import enum
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, MetaData, String
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Double, Enum, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -64,10 +64,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """The same point in time, in UTC."""
+    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
+        """The same point in time, in UTC. MySQL makes a text of a column and a parameter together, as in `coalesce`."""
         if value is None:
             return None
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
@@ -95,6 +97,8 @@ class ModelBase(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime(),
         int: BigInteger(),
+        # Float has 32 bits on MySQL, where a value that was read is then not equal to itself.
+        float: Double(),
         dict[str, Any]: JSON(),
         list[Any]: JSON(),
         list[str]: JSON(),
