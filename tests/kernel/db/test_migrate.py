@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, inspect, text
+from sqlalchemy import MetaData, PrimaryKeyConstraint, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 import xumi.modules.account.models as account
@@ -118,6 +118,8 @@ async def test_every_constraint_has_a_name(own_url: str) -> None:
             for t in metadata.sorted_tables
             for c in t.constraints
             if t.name != "xumi_version"
+            # MySQL calls every primary key PRIMARY.
+            and not (database.dialect == "mysql" and isinstance(c, PrimaryKeyConstraint))
         ]
 
     async with database.engine.connect() as connection:
@@ -186,7 +188,8 @@ async def test_drift_tells_what_differs(own_url: str) -> None:
             "DROP TABLE poster_poster",
             "CREATE TABLE stranger (id INT)",
             "ALTER TABLE account_user ADD COLUMN nickname VARCHAR(5)",
-            "DROP INDEX ix_account_guess_window",
+            "DROP INDEX ix_account_guess_window"
+            + (" ON account_guess" if database.dialect == "mysql" else ""),
         ):
             await connection.execute(text(statement))
     await database.close()
@@ -307,7 +310,9 @@ async def test_a_plan_prints_sql_files_and_says_what_is_dangerous(own_url: str, 
     await migrate.upgrade(own_url, "p1", directory=directory)
     plan = await migrate.plan(own_url, directory=directory)
     assert "it''s" in plan.sql
-    assert [finding.rule for finding in plan.findings] == ["change-type"]
+    # The rule is about PostgreSQL.
+    expected = ["change-type"] if own_url.startswith("postgresql") else []
+    assert [finding.rule for finding in plan.findings] == expected
 
 
 async def test_a_revision_that_fails_leaves_the_database_as_it_was(own_url: str, directory: Path) -> None:

@@ -260,6 +260,8 @@ def _slow(database: Database) -> Any:
     """Several minutes of work for the database."""
     if database.dialect == "postgresql":
         return select(func.pg_sleep(300))
+    if database.dialect == "mysql":
+        return select(func.sleep(300))
     numbers = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 10000000000) SELECT max(x) FROM n"
     return text(numbers).columns(Book.pages)
 

@@ -111,6 +111,8 @@ async def test_a_failed_commit_is_an_error_and_keeps_nothing(database: Database,
 async def test_a_constraint_that_is_checked_at_commit_fails_the_commit(
     database: Database, work: Context
 ) -> None:
+    if database.dialect == "mysql":
+        return  # It checks every constraint at once.
     async with unit_of_work() as unit:
         await unit.session.execute(text("DROP TABLE IF EXISTS t_late"))
         await unit.session.execute(text(LATE))
@@ -139,7 +141,7 @@ async def test_a_swallowed_error_cannot_turn_a_commit_into_a_rollback(
     else:
         await unit.commit()
     await unit.close()
-    expected = 1 if database.dialect == "sqlite" else 0
+    expected = 0 if database.dialect == "postgresql" else 1
     assert await fetch_value(select(func.count()).select_from(Seat)) == expected
 
 
@@ -335,6 +337,8 @@ async def test_a_failed_commit_leaves_nothing_behind_on_its_connection(
     database: Database, work: Context
 ) -> None:
     """SQLAlchemy believes that a COMMIT which failed ended the transaction, and puts the connection back as it is."""
+    if database.dialect == "mysql":
+        return  # It checks every constraint at once.
     async with unit_of_work() as unit:
         await unit.session.execute(text("DROP TABLE IF EXISTS t_late"))
         await unit.session.execute(text(LATE))

@@ -4,7 +4,9 @@ Reads run on asyncmy itself, each in autocommit. They use the text protocol, as 
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import asyncmy
@@ -25,6 +27,13 @@ STREAM_SET_UP = "SET net_write_timeout = 600, net_read_timeout = 600"
 
 # Numbers with which the server or the driver says that the connection is gone.
 _STALE = frozenset({0, 1053, 1927, 2006, 2013, 2014, 2045, 2055, 4031})
+
+
+# Queries that are being stopped; kept here so that they are not collected.
+_stopping: set[asyncio.Task[None]] = set()
+
+# The driver reports as warnings what MySQL has to say about statements that are right ("name ignored for PRIMARY key").
+logging.getLogger("asyncmy").setLevel(logging.ERROR)
 
 
 class _Stale(Exception):
@@ -120,6 +129,12 @@ class MysqlRunner:
             raise
         except OSError as error:
             raise _Stale(error) from error
+        except asyncio.CancelledError:
+            # The server would go on with a query whose connection is closed.
+            task = asyncio.create_task(self._stop(connection.thread_id()))
+            _stopping.add(task)
+            task.add_done_callback(_stopping.discard)
+            raise
         finally:
             self._release(connection, usable)
 
@@ -132,6 +147,15 @@ class MysqlRunner:
                 return await self._run(work, fresh=True)
             except _Stale as again:
                 raise DatabaseUnavailable(f"lost the connection to MySQL: {again.cause}") from again.cause
+
+    async def _stop(self, thread: int) -> None:
+        """End a connection's query; it may have ended by itself."""
+        with suppress(DatabaseUnavailable, MySQLError):
+            connection = await self._connect()
+            try:
+                await _fetch(connection, Query(f"KILL {thread}", ()))
+            finally:
+                connection.close()
 
     async def fetch(self, query: Query) -> Rows:
         """All rows of a query."""

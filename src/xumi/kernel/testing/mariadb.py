@@ -101,9 +101,7 @@ class MariadbServer:
 
     def create_database(self, name: str) -> str:
         """Make an empty database, replacing one of this name, and return its URL."""
-        self._client(
-            "mariadb", f"--execute=DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}"
-        ).check_returncode()
+        self._client(f"DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}").check_returncode()
         return f"mysql://root@127.0.0.1:{self.port}/{name}"
 
     def __enter__(self) -> "MariadbServer":
@@ -140,16 +138,16 @@ class MariadbServer:
     def _wait_until_ready(self, log: Path) -> None:
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
-        while self._client("mariadb-admin", "ping").returncode != 0:
+        while self._client("SELECT 1").returncode != 0:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError(f"MariaDB did not start: {log.read_text()}")
             time.sleep(0.02)
 
-    def _client(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def _client(self, sql: str) -> "subprocess.CompletedProcess[str]":
         where = ("--no-defaults", "--protocol=tcp", "--host=127.0.0.1", f"--port={self.port}", "--user=root")
         return subprocess.run(
-            [str(_find(program)), *where, *arguments], check=False, capture_output=True, text=True
+            [str(_find("mariadb")), *where, f"--execute={sql}"], check=False, capture_output=True, text=True
         )
 
 
