@@ -393,6 +393,7 @@ def _begin_turn(connection: Connection) -> None:
             "SELECT set_config('lock_timeout', $1, false)", (f"{LOCK_TIMEOUT_SECONDS}s",)
         )
     elif connection.dialect.name in ("mysql", "mariadb"):
+        _refuse_narrow_texts(connection)
         connection.exec_driver_sql("SELECT GET_LOCK('xumi', %s)", (TURN_TIMEOUT_SECONDS,))
         connection.exec_driver_sql("SET SESSION lock_wait_timeout = %s", (LOCK_TIMEOUT_SECONDS,))
     if connection.dialect.name == "sqlite":
@@ -401,6 +402,16 @@ def _begin_turn(connection: Connection) -> None:
     else:
         # The locks above belong to the connection; each revision has a transaction of its own.
         connection.commit()
+
+
+def _refuse_narrow_texts(connection: Connection) -> None:
+    """A MySQL database may have been made for a few alphabets only; tables would inherit that."""
+    encoding = connection.exec_driver_sql("SELECT @@character_set_database").scalar_one()
+    if encoding != "utf8mb4":
+        raise StartError(
+            f"The MySQL database has the character set {encoding}, which cannot hold every text: make it with "
+            "CREATE DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin (utf8mb4_0900_bin on MySQL 8)."
+        )
 
 
 def _end_turn(connection: Connection) -> None:
