@@ -80,6 +80,7 @@ def test_the_files_in_the_guides_load(project: Project) -> None:
     refused = {"error_code": 40100, "msg": "Sign in first.", "request": "GET /api/v1/stock"}
     assert last_json(project.run("curl -s http://127.0.0.1:5000/api/v1/stock")) == refused
     assert '"message":"notes counted"' in project.run("xumi command count-notes --owner somebody")
+    assert '"written":2,"total":15' in project.run("xumi command import-stock")
 
 
 @pytest.mark.parametrize("path", documents(), ids=name_of)

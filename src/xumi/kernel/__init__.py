@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from xumi.kernel.auth.principal import CurrentPrincipal, Principal
     from xumi.kernel.command import Command, CommandBase
     from xumi.kernel.config import CONFIG, CONSTANTS, Section, section
+    from xumi.kernel.db.bulk import insert_many, upsert
     from xumi.kernel.db.filters import FilterTypeEnum, add_filters, get_condition
     from xumi.kernel.db.model import ModelBase, ModelTimeColumns
     from xumi.kernel.db.query import PaginateRequest, PaginateResponse, paginate_query
@@ -28,6 +29,7 @@ _HOMES = {
     "auth.principal": ("CurrentPrincipal", "Principal"),
     "command": ("Command", "CommandBase"),
     "config": ("CONFIG", "CONSTANTS", "Section", "section"),
+    "db.bulk": ("insert_many", "upsert"),
     "db.filters": ("FilterTypeEnum", "add_filters", "get_condition"),
     "db.model": ("ModelBase", "ModelTimeColumns"),
     "db.query": ("PaginateRequest", "PaginateResponse", "paginate_query"),
@@ -74,10 +76,12 @@ __all__ = [
     "get_condition",
     "get_one",
     "get_router",
+    "insert_many",
     "logger",
     "paginate_query",
     "section",
     "unit_of_work",
+    "upsert",
 ]
 
 

@@ -1,5 +1,6 @@
 """The database: models, sessions, reads, lists, files of lists, errors and migrations."""
 
+from xumi.kernel.db.bulk import insert_many, upsert
 from xumi.kernel.db.engine import Database
 from xumi.kernel.db.errors import DatabaseUnavailable, is_retryable, translate
 from xumi.kernel.db.filters import DatetimeRange, FilterTypeEnum, Range, add_filters, get_condition
@@ -28,9 +29,11 @@ __all__ = [
     "fetch_value",
     "get_condition",
     "get_one",
+    "insert_many",
     "is_retryable",
     "paginate_query",
     "retry_on_conflict",
     "translate",
     "unit_of_work",
+    "upsert",
 ]
