@@ -45,6 +45,12 @@ def test_secrets_are_masked_in_both_forms(xumi: Xumi) -> None:
         assert "postgresql://xumi:***@db:5432/xumi" in result.out
 
 
+def test_a_replicas_password_is_masked(xumi: Xumi) -> None:
+    shown = xumi("config", "show", DATABASE_READ_URL="postgresql://u:hunter2@replica/d")
+    assert "postgresql://u:***@replica/d" in shown.out
+    assert "hunter2" not in shown.out
+
+
 def test_features_settings_are_shown_though_the_rest_of_the_feature_is_broken(
     xumi_process: Xumi, project: Path
 ) -> None:

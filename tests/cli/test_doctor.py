@@ -1,5 +1,6 @@
 """`xumi doctor`: each fault is found, and the way to mend it told."""
 
+import asyncio
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ import pytest
 from tests.cli.conftest import Xumi
 from xumi.cli import doctor
 from xumi.kernel.config import Settings
+from xumi.kernel.testing.postgres import PostgresServer
 
 
 class Usage(NamedTuple):
@@ -67,6 +69,26 @@ def test_a_database_that_is_away_fails_without_its_password(xumi: Xumi) -> None:
     assert "FAILURE database: " in result.out
     assert "does not answer" in result.out
     assert "hunter2" not in result.out + result.err
+
+
+def test_a_replica_is_checked(xumi: Xumi, tmp_path: Path) -> None:
+    assert xumi("db", "upgrade").code == 0
+    (tmp_path / "replica.db").touch()
+    replica = f"sqlite:///{tmp_path / 'replica.db'}"
+    found = xumi("doctor", DATABASE_READ_URL=replica, PORT=free_port())
+    assert "ok      replica: DATABASE_READ_URL answers" in found.out
+    other = xumi("doctor", DATABASE_READ_URL="postgresql://u:hunter2@127.0.0.1:1/d", PORT=free_port())
+    assert other.code == 1
+    assert "a replica is of the same kind" in other.out
+    assert "hunter2" not in other.out + other.err
+
+
+def test_a_replica_that_is_away_fails(postgresql: PostgresServer) -> None:
+    settings = Settings(database_url=postgresql.url, database_read_url="postgresql://127.0.0.1:1/gone")
+    found = {finding.check: finding for finding in asyncio.run(doctor.check_database(settings))}
+    assert found["database"].state == "ok"
+    assert found["replica"].state == "failure"
+    assert "correct DATABASE_READ_URL" in found["replica"].mend
 
 
 def test_a_malformed_database_url_fails(xumi: Xumi) -> None:

@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from xumi.kernel.config import Settings
+    from xumi.kernel.db.engine import Database
 
 _LEAST_FREE_BYTES = 200 * 1024**2
 _ENOUGH_FREE_BYTES = 1024**3
@@ -98,9 +99,10 @@ async def check_database(settings: "Settings") -> list[Finding]:
     from xumi.kernel.errors import StartError
 
     try:
-        database = Database(settings.database_url)
+        database = Database(settings.database_url, read_url=settings.database_read_url)
     except (StartError, OSError) as error:
-        return [Finding("failure", "database", str(error), "correct DATABASE_URL")]
+        named = "DATABASE_READ_URL" if "DATABASE_READ_URL" in str(error) else "DATABASE_URL"
+        return [Finding("failure", "database", str(error), f"correct {named}")]
     try:
         if not await database.ping():
             mend = "start it, or correct DATABASE_URL; `xumi config show` tells where that comes from"
@@ -111,9 +113,22 @@ async def check_database(settings: "Settings") -> list[Finding]:
             if at_head
             else Finding("failure", "migrations", "some have not been applied", "run `xumi db upgrade`")
         )
-        return [Finding("ok", "database", f"{database.url} answers"), migrations]
+        return [
+            Finding("ok", "database", f"{database.url} answers"),
+            migrations,
+            *await _check_replica(database),
+        ]
     finally:
         await database.close()
+
+
+async def _check_replica(database: "Database") -> list[Finding]:
+    if database.replica is None:
+        return []
+    if await database.ping_replica():
+        return [Finding("ok", "replica", "DATABASE_READ_URL answers")]
+    mend = "start it, or correct DATABASE_READ_URL; without it all reads go to DATABASE_URL"
+    return [Finding("failure", "replica", "DATABASE_READ_URL does not answer", mend)]
 
 
 def check_port(settings: "Settings") -> Finding:

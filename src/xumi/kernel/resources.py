@@ -37,7 +37,11 @@ class Resources:
         self.settings = settings
         self.features = tuple(features)
         self.draining = False
-        self.database = Database(settings.database_url, pool_size=settings.database_pool_size)
+        self.database = Database(
+            settings.database_url,
+            read_url=settings.database_read_url,
+            pool_size=settings.database_pool_size,
+        )
         self.tokens = TokenIssuer(settings)
         self.access = Access(settings.access_token_seconds)
         self.envelope = _load_envelope(settings.api_envelope)

@@ -147,7 +147,20 @@ VALUES: dict[str, list[Any]] = {
 }
 STRUCTURED = {"data", "body", "numbers"}
 # Columns with an order that all databases have, and whose values are equal to themselves after a round trip.
-ORDERED = ["whole", "big", "small", "name", "measure", "price", "day", "hour", "point", "flag", "code", "form"]
+ORDERED = [
+    "whole",
+    "big",
+    "small",
+    "name",
+    "measure",
+    "price",
+    "day",
+    "hour",
+    "point",
+    "flag",
+    "code",
+    "form",
+]
 COMPARED = [name for name in VALUES if name not in STRUCTURED]
 
 
@@ -252,7 +265,8 @@ class Statements:
     def _range(self, name: str) -> Any:
         low, high = self._value(name), self._value(name)
         return Range[Any].model_construct(
-            start=low if self._chance.random() < 0.8 else None, end=high if self._chance.random() < 0.8 else None
+            start=low if self._chance.random() < 0.8 else None,
+            end=high if self._chance.random() < 0.8 else None,
         )
 
     def _comparison(self) -> ColumnElement[bool]:
@@ -295,7 +309,12 @@ class Statements:
 
     def _expressions(self) -> tuple[Select[Any], bool]:
         chance, c = self._chance, SPECIMEN.c
-        points = select(func.sum(OTHER.c.points)).where(OTHER.c.specimen_id == c.id).correlate(SPECIMEN).scalar_subquery()
+        points = (
+            select(func.sum(OTHER.c.points))
+            .where(OTHER.c.specimen_id == c.id)
+            .correlate(SPECIMEN)
+            .scalar_subquery()
+        )
         options: list[ColumnElement[Any]] = [
             func.lower(c.name), func.length(c.summary), func.coalesce(c.whole, chance.randrange(9)), func.abs(c.small),
             c.whole - c.small, c.small * 2, c.small / 2, c.measure / 2.0, c.price * 2, c.name + literal(" x%"),
@@ -307,11 +326,16 @@ class Statements:
         ]  # fmt: skip
         chosen = chance.sample(options, chance.randint(1, 6))
         labelled = [expression.label(f"e{index}") for index, expression in enumerate(chosen)]
-        return self._limited(self._sorted(select(*labelled).select_from(SPECIMEN).where(*self.conditions()))), True
+        return self._limited(
+            self._sorted(select(*labelled).select_from(SPECIMEN).where(*self.conditions()))
+        ), True
 
     def _groups(self) -> tuple[Select[Any], bool]:
         chance, c = self._chance, SPECIMEN.c
-        by = [c[name] for name in chance.sample(["flag", "small", "name", "size", "form", "day", "code", "words"], 2)]
+        by = [
+            c[name]
+            for name in chance.sample(["flag", "small", "name", "size", "form", "day", "code", "words"], 2)
+        ]
         statement = select(*by, *self._aggregates()).where(*self.conditions()).group_by(*by)
         if chance.random() < 0.4:
             statement = statement.having(func.count() > chance.randrange(3))
@@ -350,4 +374,6 @@ class Statements:
         names = self.columns([name for name in VALUES if name != "ratio"])
         inner = select(SPECIMEN.c.id, *[SPECIMEN.c[name] for name in names]).where(*self.conditions())
         part = inner.cte("part") if self._chance.random() < 0.5 else inner.subquery("part")
-        return self._limited(select(part).where(part.c.id > self._chance.randrange(9)).order_by(part.c.id)), True
+        return self._limited(
+            select(part).where(part.c.id > self._chance.randrange(9)).order_by(part.c.id)
+        ), True

@@ -66,8 +66,12 @@ async def test_a_killed_server_is_found_again_by_reads_and_sessions(own_server: 
 
 
 async def test_a_cancelled_query_is_stopped_on_the_server(database: Database, work: Context) -> None:
-    running = Query("SELECT count(*) FROM information_schema.processlist WHERE info LIKE %s", ("SELECT sleep(3%",))
-    tasks = [asyncio.create_task(fetch_value(text("SELECT sleep(300)").columns(Book.pages))) for _ in range(3)]
+    running = Query(
+        "SELECT count(*) FROM information_schema.processlist WHERE info LIKE %s", ("SELECT sleep(3%",)
+    )
+    tasks = [
+        asyncio.create_task(fetch_value(text("SELECT sleep(300)").columns(Book.pages))) for _ in range(3)
+    ]
 
     async def wait_for(count: int) -> None:
         async with asyncio.timeout(10):

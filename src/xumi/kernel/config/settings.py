@@ -130,6 +130,10 @@ class Settings(Section):
         "sqlite:///data/xumi.db",
         description="`sqlite:///path`, `postgresql://user:password@host/name` or `mysql://user:password@host/name`.",
     )
+    database_read_url: str | None = Field(
+        None,
+        description="A replica of that database, which answers reads outside transactions; of the same kind.",
+    )
     database_pool_size: int = Field(
         16, ge=1, le=1000, description="Connections to the database, each process."
     )

@@ -6,7 +6,7 @@ from xumi.kernel.db.errors import DatabaseUnavailable, is_retryable, translate
 from xumi.kernel.db.filters import DatetimeRange, FilterTypeEnum, Range, add_filters, get_condition
 from xumi.kernel.db.model import ModelBase, ModelTimeColumns, UtcDateTime
 from xumi.kernel.db.query import PaginateRequest, PaginateResponse, paginate_query
-from xumi.kernel.db.read import fetch_all, fetch_one, fetch_value, get_one
+from xumi.kernel.db.read import fetch_all, fetch_one, fetch_value, get_one, primary
 from xumi.kernel.db.session import DatabaseManager, Session, UnitOfWork, retry_on_conflict, unit_of_work
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "insert_many",
     "is_retryable",
     "paginate_query",
+    "primary",
     "retry_on_conflict",
     "translate",
     "unit_of_work",

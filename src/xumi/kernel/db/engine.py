@@ -1,5 +1,7 @@
 """The database that a process talks to: one engine for sessions (writes) and one reader for everything else.
 
+With a replica there is a second reader, and reads outside transactions go there; `kernel.db.read.primary` says otherwise.
+
 `Database("postgresql://…", pool_size=16)` opens nothing; connections are made when they are needed and half of them belong
 to sessions, half to the reader. A PostgreSQL that was restarted is found again without a restart of ours.
 """
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from xumi.kernel.db import sqlite
@@ -18,6 +21,7 @@ from xumi.kernel.db.errors import DatabaseUnavailable
 from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file, require_driver
 from xumi.kernel.db.read import Reader
 from xumi.kernel.db.runner import Runner
+from xumi.kernel.errors import StartError
 
 POOL_TIMEOUT_SECONDS = 5.0
 # SQLite writes one at a time; more connections would only wait for each other inside SQLite instead of in our queue.
@@ -42,9 +46,15 @@ class Database:
         engine: SQLAlchemy's engine behind the sessions.
         sessions: makes an `AsyncSession`.
         read: runs reads outside any session.
+        replica: runs those that may lag behind, on the database of `read_url`; None without one.
+
+    Raises:
+        StartError: a URL is malformed, its driver is missing, or `read_url` names another kind of database.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 16, echo: bool = False) -> None:
+    def __init__(
+        self, url: str, *, read_url: str | None = None, pool_size: int = 16, echo: bool = False
+    ) -> None:
         self.dialect, self.url = parse_url(url)
         require_driver(self.dialect)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -53,8 +63,22 @@ class Database:
         read_size = max(1, pool_size // 2)
         self.engine = self._make_engine(max(1, pool_size - read_size), echo)
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
-        self.read = Reader(self.engine.dialect, self._make_runner(read_size))
+        self.read = Reader(self.engine.dialect, self._make_runner(self.url, read_size))
         self.read.totals.install(self.engine.sync_engine)
+        self.replica = self._make_replica(read_url, read_size) if read_url else None
+
+    def _make_replica(self, url: str, size: int) -> Reader:
+        dialect, place = parse_url(url, "DATABASE_READ_URL")
+        if dialect != self.dialect:
+            raise StartError(
+                f"DATABASE_READ_URL names a {dialect} database and DATABASE_URL a {self.dialect} one: a replica is of the "
+                "same kind."
+            )
+        if dialect == "sqlite" and not Path(place.database or "").is_file():
+            raise StartError("DATABASE_READ_URL must name a file that exists.")
+        replica = Reader(self.engine.dialect, self._make_runner(place, size))
+        replica.totals.install(self.engine.sync_engine)
+        return replica
 
     def _place_file(self) -> None:
         if self.url.database in (None, "", ":memory:"):
@@ -91,20 +115,18 @@ class Database:
         options |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
         return create_async_engine(self.url, **options)
 
-    def _make_runner(self, size: int) -> Runner:
+    def _make_runner(self, url: URL, size: int) -> Runner:
         if self.dialect == "postgresql":
             from xumi.kernel.db import postgresql
 
-            connect = postgresql.Connector(self.url, CONNECT_TIMEOUT_SECONDS)
+            connect = postgresql.Connector(url, CONNECT_TIMEOUT_SECONDS)
             return postgresql.PostgresRunner(connect, size, postgresql.decode_json)
         if self.dialect == "sqlite":
             set_up = self.engine.dialect.on_connect()
-            return sqlite.SqliteRunner(str(self.url.database), min(size, SQLITE_READERS), set_up)
+            return sqlite.SqliteRunner(str(url.database), min(size, SQLITE_READERS), set_up)
         from xumi.kernel.db import mysql
 
-        return mysql.MysqlRunner(
-            mysql.Connector(self.url, CONNECT_TIMEOUT_SECONDS, autocommit=True), size
-        )
+        return mysql.MysqlRunner(mysql.Connector(url, CONNECT_TIMEOUT_SECONDS, autocommit=True), size)
 
     async def start(self) -> None:
         """Learn whether a MySQL server is a MariaDB, whose SQL differs a little.
@@ -118,16 +140,25 @@ class Database:
 
     async def ping(self, timeout: float = 2.0) -> bool:
         """Whether the database answers a query within `timeout` seconds."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self.read.ping()
-        except Exception:
-            return False
-        return True
+        return await _answers(self.read, timeout)
+
+    async def ping_replica(self, timeout: float = 2.0) -> bool:
+        """Whether the replica answers a query within `timeout` seconds; True where there is none."""
+        return self.replica is None or await _answers(self.replica, timeout)
 
     async def close(self) -> None:
         """Close all connections. Safe to call twice."""
-        await self.read.close()
+        for reader in filter(None, (self.read, self.replica)):
+            await reader.close()
         await self.engine.dispose()
         if self._temporary is not None:
             self._temporary.cleanup()
+
+
+async def _answers(reader: Reader, timeout: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout):
+            await reader.ping()
+    except Exception:
+        return False
+    return True

@@ -29,7 +29,7 @@ _EXTRAS: dict[Dialect, tuple[str, str]] = {
 }
 
 
-def parse_url(url: str) -> tuple[Dialect, URL]:
+def parse_url(url: str, setting: str = "DATABASE_URL") -> tuple[Dialect, URL]:
     """The kind of database and its URL with the driver that we use for it.
 
     Raises:
@@ -40,7 +40,7 @@ def parse_url(url: str) -> tuple[Dialect, URL]:
         dialect, driver = _DRIVERS[parsed.drivername.partition("+")[0]]
     except (ArgumentError, KeyError, ValueError):
         raise StartError(
-            "DATABASE_URL must be like sqlite:///data/xumi.db, postgresql://user:password@host/name or "
+            f"{setting} must be like sqlite:///data/xumi.db, postgresql://user:password@host/name or "
             "mysql://user:password@host/name; special characters in the password are percent-encoded."
         ) from None
     return dialect, parsed.set(drivername=driver)

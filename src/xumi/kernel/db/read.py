@@ -10,8 +10,9 @@ committed data, and once the running unit of work has begun a transaction they r
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -205,12 +206,31 @@ def _values(key: CacheKey) -> Values:
     ]
 
 
+_on_primary = ContextVar("xumi_on_primary", default=False)
+
+
+@contextmanager
+def primary() -> Iterator[None]:
+    """Reads inside the block see all that is committed, even where DATABASE_READ_URL names a replica, which may lag behind.
+
+    For what access, money or a write depends on. Reads inside an open transaction never go to the replica.
+    """
+    token = _on_primary.set(True)
+    try:
+        yield
+    finally:
+        _on_primary.reset(token)
+
+
 def reading() -> tuple[Reader, Runner]:
-    """The running work's reader, and where it reads: inside the open transaction if there is one."""
+    """The running work's reader, and where it reads: inside the open transaction if there is one, else on the replica."""
     context = current()
-    reader = context.resources.database.read
-    work = context.unit_of_work
-    return reader, work.runner if work is not None and work.active else reader.runner
+    database, work = context.resources.database, context.unit_of_work
+    if work is not None and work.active:
+        return database.read, work.runner
+    replica = database.replica
+    reader = database.read if replica is None or _on_primary.get() else replica
+    return reader, reader.runner
 
 
 async def fetch_all(statement: Executable, schema: type[SchemaT]) -> list[SchemaT]:

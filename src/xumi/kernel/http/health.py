@@ -47,7 +47,7 @@ class Readiness(BaseModel):
 
 @router.get("/readiness", public=True, rate_limit=False)
 async def get_readiness() -> Readiness:
-    """Readiness: the database answers, its migrations are at head, and the process is not stopping.
+    """Readiness: the database and its replica answer, its migrations are at head, and the process is not stopping.
 
     Raises:
         APIException: UNAVAILABLE, with the checks that failed in `errors`.
@@ -61,6 +61,9 @@ async def get_readiness() -> Readiness:
     except Exception as error:
         # The reason is for operators, who read the log; the text may name hosts and users.
         checks["database"], checks["migrations"] = type(error).__name__, "unknown"
+    if resources.database.replica is not None:
+        answers = await resources.database.ping_replica(_CHECK_SECONDS)
+        checks["replica"] = "ok" if answers else "does not answer"
     failed = [FieldError(name, state) for name, state in checks.items() if state != "ok"]
     if failed:
         raise APIException(APICode.UNAVAILABLE, errors=failed, headers={"Retry-After": "1"})

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeDecorator
 
 from xumi.kernel import clock
-from xumi.kernel.db.read import fetch_one
+from xumi.kernel.db.read import fetch_one, primary
 from xumi.kernel.schema import SchemaBase
 from xumi.modules.account.enums import Role
 from xumi.modules.account.models import User, UserRole, UserSession
@@ -67,7 +67,8 @@ class Credentials(SchemaBase):
 async def find_credentials(whose: ColumnElement[bool]) -> Credentials | None:
     """The credentials of one user. No transaction stays open, for hashing a password takes long."""
     statement = select(User.id, User.username, User.email, User.password_hash, User.enabled).where(whose)
-    return await fetch_one(statement, Credentials)
+    with primary():
+        return await fetch_one(statement, Credentials)
 
 
 class SessionState(SchemaBase):
@@ -97,7 +98,8 @@ async def find_session(session_id: str) -> SessionState | None:
         .join(User, User.id == UserSession.user_id)
         .where(UserSession.id == session_id, UserSession.expires_at > clock.now(), User.enabled)
     )
-    return await fetch_one(statement, SessionState)
+    with primary():
+        return await fetch_one(statement, SessionState)
 
 
 async def lock_users(session: AsyncSession, user_ids: Sequence[str]) -> list[User]:

@@ -12,6 +12,7 @@ from xumi.kernel.auth.principal import Principal
 from xumi.kernel.auth.refresh import digest
 from xumi.kernel.context import current
 from xumi.kernel.db.query import PaginateRequest, PaginateResponse, paginate_query
+from xumi.kernel.db.read import primary
 from xumi.kernel.db.session import unit_of_work
 from xumi.kernel.errors import APICode, APIException
 from xumi.kernel.ids import generate_key
@@ -105,7 +106,10 @@ async def list_own(principal: Principal, query: PaginateRequest) -> PaginateResp
         (UserSession.id == principal.session_id).label("current"),
     ).where(UserSession.user_id == principal.user_id, UserSession.expires_at > clock.now())
     sortable = [UserSession.created_at, UserSession.last_used_at]
-    return await paginate_query(statement, query, SessionOut, sortable=sortable, default_sort="-last_used_at")
+    with primary():
+        return await paginate_query(
+            statement, query, SessionOut, sortable=sortable, default_sort="-last_used_at"
+        )
 
 
 async def end(session: AsyncSession, session_ids: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from xumi.kernel.auth.permission import EVERYTHING
 from xumi.kernel.auth.principal import Principal
 from xumi.kernel.db.filters import FilterTypeEnum, add_filters
 from xumi.kernel.db.query import Count, PaginateResponse, paginate_query
-from xumi.kernel.db.read import get_one
+from xumi.kernel.db.read import get_one, primary
 from xumi.kernel.errors import APICode, APIException, FieldError
 from xumi.kernel.ids import generate_key
 from xumi.modules.account.enums import Role
@@ -58,12 +58,13 @@ async def list_users(query: UserQuery) -> PaginateResponse[UserOut]:
 
 
 async def get_user(user_id: str) -> UserOut:
-    """One account.
+    """One account as it is now, for writes depend on it.
 
     Raises:
         APIException: NOT_FOUND.
     """
-    return await get_one(USER_ROWS.where(User.id == user_id), UserOut)
+    with primary():
+        return await get_one(USER_ROWS.where(User.id == user_id), UserOut)
 
 
 async def add_user(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 
 from xumi.kernel import clock
-from xumi.kernel.db.read import fetch_all
+from xumi.kernel.db.read import fetch_all, primary
 from xumi.kernel.db.session import unit_of_work
 from xumi.kernel.log import logger
 from xumi.kernel.schema import SchemaBase
@@ -58,8 +58,10 @@ class Watcher:
         since = self._seen - timedelta(seconds=WATCH_OVERLAP_SECONDS)
         statement = select(AccessChange.session_id, AccessChange.user_id, AccessChange.epoch)
         try:
-            async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
-                changes = await fetch_all(statement.where(AccessChange.at > since), ChangeRow)
+            # A replica may lag: access would end as late as it is.
+            with primary():
+                async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
+                    changes = await fetch_all(statement.where(AccessChange.at > since), ChangeRow)
         except Exception as error:
             self._complain(error)
             return
