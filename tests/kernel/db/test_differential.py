@@ -42,7 +42,7 @@ async def filled(database: Database, work: Context) -> AsyncIterator[Database]:
         for row in specimens(chance):
             await connection.execute(insert(SPECIMEN).values(row))
         await connection.execute(insert(MARK), marks(chance))
-    yield database
+    return database
 
 
 def anything(names: Sequence[str]) -> type[BaseModel]:

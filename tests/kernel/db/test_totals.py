@@ -178,7 +178,7 @@ async def test_a_list_that_ends_on_its_page_is_not_counted(counted: list[str]) -
 
 async def test_an_estimate_comes_from_the_planner(books: Database, counted: list[str]) -> None:
     async with books.engine.connect() as connection:
-        await connection.execute(text("ANALYZE"))
+        await connection.execute(text("ANALYZE TABLE t_book" if books.dialect == "mysql" else "ANALYZE"))
         await connection.commit()
     page = await get_page("estimate", size=5)
     assert page.total == BOOKS

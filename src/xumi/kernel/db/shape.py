@@ -130,13 +130,21 @@ class Shape:
         origin: dict[str, tuple[str, tuple[int, ...]]] = {}
         for name, parts in state.parameter_expansion.items():
             value = given[name]
-            nested = len(value) > 0 and isinstance(value[0], tuple | list)
-            places = [(i, j) for i, item in enumerate(value) for j in range(len(item))] if nested else None
+            places = None
+            if self._holds_tuples(name, value):
+                places = [(i, j) for i, item in enumerate(value) for j in range(len(item))]
             for number, part in enumerate(parts):
                 origin[part] = name, (number,) if places is None else places[number]
         return _Expansion(
             state.statement,
             [(*origin.get(name, (name, ())), processors.get(name)) for name in state.positiontup or ()],
+        )
+
+    def _holds_tuples(self, name: str, value: Any) -> bool:
+        """Whether a list is compared with several columns at once; a column's own values may be lists as well."""
+        type_ = self.compiled.binds[name].type
+        return type_._is_tuple_type or (
+            type_._isnull and len(value) > 0 and isinstance(value[0], tuple | list)
         )
 
     def _expansion_key(self, values: Values, added: Mapping[str, Any]) -> tuple[int | str, ...] | None:
@@ -151,7 +159,7 @@ class Shape:
                 if type(value) not in (int, str):
                     return None
                 key.append(value)
-            elif value and isinstance(value[0], tuple | list):
+            elif self._holds_tuples(name, value):
                 return None
             else:
                 key.append(len(value))
