@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ SEED = 20260101
 
 
 @pytest.fixture
-async def filled(database: Database, work: Context) -> AsyncIterator[Database]:
+async def filled(database: Database, work: Context) -> Database:
     """The database with the specimens, in a piece of work that runs."""
     chance = random.Random(SEED)
     async with database.engine.begin() as connection:
@@ -124,8 +124,7 @@ def in_order(statement: Select[Any], sort: str) -> Select[Any]:
     down = False
     for word in sort.split(","):
         down, column = word.startswith("-"), SPECIMEN.c[word.removeprefix("-")]
-        for term in (column.is_(None), column):
-            terms.append(term.desc() if down else term.asc())
+        terms += [term.desc() if down else term.asc() for term in (column.is_(None), column)]
     terms.append(SPECIMEN.c.id.desc() if down else SPECIMEN.c.id.asc())
     return statement.order_by(*terms)
 

@@ -1,5 +1,6 @@
 """The MariaDB of the tests itself."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ async def test_data_outlives_a_kill_but_not_a_stop() -> None:
     with pytest.raises(Exception, match="doesn't exist"):
         await database.read.runner.fetch(Query("SELECT x FROM t", ()))
     await database.close()
-    assert Path(folder).exists()
+    directory = Path(str(folder)).parent
+    assert await asyncio.to_thread(directory.exists)
     server.stop()
     server.stop()
-    assert not Path(folder).parent.exists()
+    assert not await asyncio.to_thread(directory.exists)
