@@ -27,8 +27,6 @@ async def test_accounts_and_lists_work_on_mariadb(settings: Settings) -> None:
         again = await user.post("/auth/register", json=body)
         assert (again.status_code, again.json()["errors"][0]["field"]) == (409, "username")
         await sign_in(user, "somebody")
-        me = await user.get("/api/v1/users/me")
-        assert me.json()["data"]["username"] == "somebody"
         assert (await user.get("/api/v1/users")).status_code == 403
 
         await sign_in(admin, "admin")
