@@ -4,7 +4,8 @@
         response = await admin.get("/api/v1/users")
 
 runs twice, on SQLite and on PostgreSQL, each time with a migrated database that nobody else sees. A test or a folder that
-needs other settings overrides the fixture `settings`.
+needs other settings overrides the fixture `settings`; one that shall run on MariaDB too says
+`@pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "mariadb"], indirect=True)`.
 """
 
 import asyncio
@@ -89,6 +90,14 @@ def postgresql_url(postgresql: PostgresServer, postgresql_template: str) -> str:
     """A migrated PostgreSQL database of this test's own."""
     # Always the same name: the one before is dropped, so that a long run does not fill the disk.
     return postgresql.create_database("test", template=postgresql_template)
+
+
+@pytest.fixture
+def mariadb_url(mariadb: MariadbServer) -> str:
+    """A migrated MariaDB database of this test's own."""
+    url = mariadb.create_database("test")
+    migrate(url)
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,27 +1,15 @@
 """The application on MariaDB: it starts, registers, signs in and lists."""
 
-import asyncio
-
 import pytest
 
-from tests.conftest import PASSWORD, make_settings, sign_in
-from xumi.api import create_app, prepare
-from xumi.kernel.config import Settings
-from xumi.kernel.testing.client import open_client, running
-from xumi.kernel.testing.mariadb import MariadbServer
+from tests.conftest import PASSWORD, sign_in
+from xumi.api import Application
+from xumi.kernel.testing.client import open_client
 
 
-@pytest.fixture
-def settings(mariadb: MariadbServer) -> Settings:
-    """The settings of an application on an empty MariaDB database."""
-    return make_settings(mariadb.create_database("app"))
-
-
-async def test_accounts_and_lists_work_on_mariadb(settings: Settings) -> None:
-    application = create_app(settings)
-    # In a thread, as a command does it: migrations have an event loop of their own.
-    await asyncio.to_thread(lambda: asyncio.run(prepare(create_app(settings))))
-    async with running(application), open_client(application) as user, open_client(application) as admin:
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+async def test_accounts_and_lists_work_on_mariadb(app: Application) -> None:
+    async with open_client(app) as user, open_client(app) as admin:
         body = {"username": "somebody", "email": "somebody@example.com", "password": PASSWORD}
         assert (await user.post("/auth/register", json=body)).status_code == 201
         again = await user.post("/auth/register", json=body)

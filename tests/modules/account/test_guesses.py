@@ -133,6 +133,7 @@ async def test_no_quarter_of_an_hour_holds_more_than_ten_guesses(inside: Context
         assert eleventh - first > GUESS_WINDOW_SECONDS
 
 
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "mariadb"], indirect=True)
 async def test_many_first_guesses_at_once_are_all_counted(inside: Context) -> None:
     async def reserve(name: str) -> bool:
         with inside.resources.context("test"):

@@ -26,19 +26,22 @@ def present_window() -> int:
 async def reserve(subject: str) -> bool:
     """Count a guess, committed at once; False when there is none left, and the password must not be evaluated."""
     key, window = digest(subject), present_window()
+    try:
+        return await _reserve(key, window)
+    except IntegrityError:
+        # Another guess was the first; now there is a row to count on. This takes a new transaction: on MySQL one whose
+        # insert failed keeps a lock on that row, and two of these would wait for each other.
+        return await _reserve(key, window)
+
+
+async def _reserve(key: str, window: int) -> bool:
     async with unit_of_work() as work:
-        session = work.session
-        if await _count(session, key, window):
+        if await _count(work.session, key, window):
             return True
-        if await session.scalar(select(Guess.id).where(Guess.subject == key)):
+        if await work.session.scalar(select(Guess.id).where(Guess.subject == key)):
             return False
-        try:
-            async with session.begin_nested():
-                session.add(Guess(subject=key, window=window, current=1, previous=0))
-        except IntegrityError:
-            # Another guess was the first; now there is a row to count on.
-            return await _count(session, key, window)
-        return True
+        work.session.add(Guess(subject=key, window=window, current=1, previous=0))
+    return True
 
 
 async def give_back(session: AsyncSession, subject: str) -> None:
