@@ -13,10 +13,11 @@ from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Insert, Table, insert, inspect
+from sqlalchemy import ColumnElement, Insert, Table, insert, inspect, literal, literal_column
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import TypeEngine
 
 from xumi.kernel.db.model import ModelBase
 
@@ -101,13 +102,22 @@ def _upsert(
     if dialect in ("mysql", "mariadb"):
         statement = mysql.insert(table)
         values = {name: statement.inserted[name] for name in names}
-        return statement.on_duplicate_key_update(values | touched)
+        written = {name: _as_text(value, table.c[name].type) for name, value in touched.items()}
+        return statement.on_duplicate_key_update(values | written)
     build = postgresql.insert if dialect == "postgresql" else sqlite.insert
     conflict = build(table)
     values = {name: conflict.excluded[name] for name in names}
     return conflict.on_conflict_do_update(
         index_elements=[table.c[name] for name in keys], set_=values | touched
     )
+
+
+def _as_text(value: object, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+    """A value inside the text of the statement: MySQL's driver takes parameters behind the values of a row for more of them."""
+    compiled = literal(value, type_).compile(
+        dialect=mysql.dialect(paramstyle="named"), compile_kwargs={"literal_binds": True}
+    )
+    return literal_column(str(compiled))
 
 
 def _touched(table: Table, named: Iterable[str]) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from asyncmy.errors import MySQLError
 from sqlalchemy import URL
 
 from xumi.kernel.db.errors import DatabaseUnavailable
+from xumi.kernel.db.pool import ConnectionPool
 from xumi.kernel.db.runner import Query, Rows
 
 T = TypeVar("T")
 
-POOL_TIMEOUT_SECONDS = 5.0
 # Times are UTC; a value that does not fit its column is refused and not cut.
 SET_UP = "SET time_zone = '+00:00', sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES')"
 # How long the server waits for a client that reads a file slowly.
@@ -84,38 +84,12 @@ class MysqlRunner:
 
     def __init__(self, connect: Callable[[], Awaitable[Any]], size: int) -> None:
         self._connect = connect
-        self._idle: list[Any] = []
-        self._room = asyncio.Semaphore(size)
-        self._closed = False
-
-    async def _acquire(self, fresh: bool) -> Any:
-        try:
-            async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
-                await self._room.acquire()
-        except TimeoutError:
-            raise DatabaseUnavailable(
-                "all connections for reads are in use: raise DATABASE_POOL_SIZE"
-            ) from None
-        try:
-            if self._idle:
-                connection = self._idle.pop()
-                if not fresh:
-                    return connection
-                connection.close()
-            return await self._connect()
-        except BaseException:
-            self._room.release()
-            raise
-
-    def _release(self, connection: Any, usable: bool) -> None:
-        if usable and not self._closed and connection.connected:
-            self._idle.append(connection)
-        else:
-            connection.close()
-        self._room.release()
+        self._pool = ConnectionPool(
+            connect, size, lambda connection: connection.connected, lambda c: c.close()
+        )
 
     async def _run(self, work: Callable[[Any], Awaitable[T]], fresh: bool = False) -> T:
-        connection = await self._acquire(fresh)
+        connection = await self._pool.acquire(fresh=fresh)
         # After anything but an answer, a refusal included, the rest of a result may still be under way.
         usable = False
         try:
@@ -136,7 +110,7 @@ class MysqlRunner:
             task.add_done_callback(_stopping.discard)
             raise
         finally:
-            self._release(connection, usable)
+            self._pool.release(connection, usable=usable)
 
     async def _run_twice(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """A connection that has gone stale is replaced once; reads may be repeated."""
@@ -186,9 +160,7 @@ class MysqlRunner:
 
     async def close(self) -> None:
         """Close idle connections now and the others as they come back."""
-        self._closed = True
-        idle, self._idle = self._idle, []
-        for connection in idle:
+        for connection in self._pool.close():
             await connection.ensure_closed()
 
 

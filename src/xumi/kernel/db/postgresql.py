@@ -4,7 +4,6 @@ Reads run on asyncpg itself, each in autocommit, on connections that nobody chan
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -16,11 +15,11 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolResetState
 
 from xumi.kernel.db.errors import DatabaseUnavailable
+from xumi.kernel.db.pool import ConnectionPool
 from xumi.kernel.db.runner import Query, Rows
 
 T = TypeVar("T")
 
-POOL_TIMEOUT_SECONDS = 5.0
 PREPARED_STATEMENTS = 256
 
 # What a connection says when the server went away under it, or when a migration changed what its statements return.
@@ -155,66 +154,9 @@ class PostgresRunner:
     ) -> None:
         self._connect = connect
         self._set_up = set_up
-        self._idle: list[Any] = []
-        self._room = size
-        self._waiters: deque[tuple[float, asyncio.Future[None]]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._closed = False
-
-    async def _acquire(self, fresh: bool) -> Any:
-        if self._room:
-            self._room -= 1
-        else:
-            await self._wait_for_room()
-        try:
-            while self._idle:
-                connection = self._idle.pop()
-                if fresh:
-                    connection.terminate()
-                    break
-                if not connection.is_closed():
-                    return connection
-            return await self._open()
-        except BaseException:
-            self._give_room()
-            raise
-
-    async def _wait_for_room(self) -> None:
-        """Wait in line until somebody hands over his place."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        self._waiters.append((loop.time() + POOL_TIMEOUT_SECONDS, waiter))
-        # One timer for all who wait: setting one up and taking it down costs as much as a short read.
-        if self._timer is None:
-            self._timer = loop.call_later(POOL_TIMEOUT_SECONDS / 10, self._refuse_late, loop)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if not waiter.cancelled() and waiter.exception() is None:
-                # The place came in the same moment as the end of whoever waited for it.
-                self._give_room()
-            raise
-
-    def _refuse_late(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tell those who have waited too long; the first in line has waited longest."""
-        now = loop.time()
-        while self._waiters and (self._waiters[0][0] <= now or self._waiters[0][1].done()):
-            _, waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_exception(
-                    DatabaseUnavailable("all connections for reads are in use: raise DATABASE_POOL_SIZE")
-                )
-        self._timer = (
-            loop.call_later(POOL_TIMEOUT_SECONDS / 10, self._refuse_late, loop) if self._waiters else None
+        self._pool = ConnectionPool(
+            self._open, size, lambda connection: not connection.is_closed(), lambda c: c.terminate()
         )
-
-    def _give_room(self) -> None:
-        while self._waiters:
-            _, waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self._room += 1
 
     async def _open(self) -> Any:
         connection = await self._connect()
@@ -226,16 +168,9 @@ class PostgresRunner:
                 raise
         return connection
 
-    def _release(self, connection: Any) -> None:
-        if self._closed:
-            connection.terminate()
-        elif not connection.is_closed():
-            self._idle.append(connection)
-        self._give_room()
-
     async def _run(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """A connection that has gone stale is replaced once; reads may be repeated."""
-        connection = await self._acquire(fresh=False)
+        connection = await self._pool.acquire()
         try:
             return await work(connection)
         except _STALE:
@@ -244,14 +179,14 @@ class PostgresRunner:
             if not connection.is_closed():
                 raise
         finally:
-            self._release(connection)
-        connection = await self._acquire(fresh=True)
+            self._pool.release(connection)
+        connection = await self._pool.acquire(fresh=True)
         try:
             return await work(connection)
         except OSError as error:
             raise DatabaseUnavailable(f"lost the connection to PostgreSQL: {error}") from error
         finally:
-            self._release(connection)
+            self._pool.release(connection)
 
     async def fetch(self, query: Query) -> Rows:
         """All rows of a query."""
@@ -281,7 +216,5 @@ class PostgresRunner:
 
     async def close(self) -> None:
         """Close idle connections now and the others as they come back."""
-        self._closed = True
-        idle, self._idle = self._idle, []
-        for connection in idle:
+        for connection in self._pool.close():
             await connection.close(timeout=2)

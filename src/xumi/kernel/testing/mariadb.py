@@ -115,7 +115,12 @@ class MariadbServer:
         directory = Path(tempfile.mkdtemp(prefix="xumi-mariadb-"))
         if os.geteuid() == 0:
             shutil.chown(directory, UNPRIVILEGED)
-        options = (f"--datadir={directory / 'data'}", "--auth-root-authentication-method=normal")
+        # Two servers that are made at the same time would meet in a common folder for temporary tables.
+        options = (
+            f"--datadir={directory / 'data'}",
+            f"--tmpdir={directory}",
+            "--auth-root-authentication-method=normal",
+        )
         done = subprocess.run(
             [
                 str(_find("mariadb-install-db")),
