@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from xumi.kernel.db import sqlite
@@ -134,7 +135,7 @@ class Database:
         Connections are opened when they are needed; a start does not need the database.
         """
         if self.dialect == "mysql":
-            with suppress(DatabaseUnavailable):
+            with suppress(DatabaseUnavailable, SQLAlchemyError):
                 async with self.engine.connect():
                     pass
 

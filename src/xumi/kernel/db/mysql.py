@@ -90,7 +90,7 @@ class MysqlRunner:
 
     async def _run(self, work: Callable[[Any], Awaitable[T]], fresh: bool = False) -> T:
         connection = await self._pool.acquire(fresh=fresh)
-        # After anything but an answer, a refusal included, the rest of a result may still be under way.
+        # Only after an answer or a refusal is it certain that nothing of a result is still under way.
         usable = False
         try:
             result = await work(connection)
