@@ -70,7 +70,7 @@ def assert_excerpt(shown: str, file: str) -> None:
 
 
 def test_the_files_in_the_guides_load(project: Project) -> None:
-    for name in ("add-module", "commands", "database", "errors"):
+    for name in ("add-module", "bodies", "commands", "database", "errors"):
         for block in blocks((ROOT / f"docs/guide/{name}.md").read_text(encoding="utf-8")):
             if block.language == "python" and block.file_name is not None:
                 project.write(block.file_name, block.text)

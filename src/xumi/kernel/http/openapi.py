@@ -12,6 +12,7 @@ from starlette.responses import Response
 from xumi.kernel.errors import APICode, APIException
 from xumi.kernel.http.envelope import Envelope, Failure
 from xumi.kernel.http.router import Route, Router, RouteTable
+from xumi.kernel.http.structs import add_schemas
 
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",
@@ -78,6 +79,14 @@ def build_document(fastapi: FastAPI, table: RouteTable, envelope: Envelope) -> d
     # FastAPI's own shape of validation errors is not what we answer.
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
+    add_schemas(
+        document,
+        {
+            (route.path_format, method): route.structs
+            for route in table.routes
+            for method in route.methods or ()
+        },
+    )
     for route in table.routes:
         for method in route.methods or ():
             operation = document["paths"].get(route.path_format, {}).get(method.lower())

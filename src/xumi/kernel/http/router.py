@@ -28,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 from xumi.kernel.context import current
 from xumi.kernel.errors import StartError
 from xumi.kernel.http.compiled import HIDDEN_RESPONSE, Handler, compile_route
+from xumi.kernel.http.structs import encode_answer, find_structs
 from xumi.kernel.ratelimit import Rule
 
 _PERMISSION = re.compile(r"[a-z][a-z0-9_-]*(:[a-z][a-z0-9_-]*)+")
@@ -71,10 +72,18 @@ class Route(APIRoute):
         self._adapter: TypeAdapter[Any] | None = None
         streams = inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint)
         wraps_data = isinstance(options.get("response_class"), DefaultPlaceholder) and not streams
+        self.structs = find_structs(endpoint, path)
+        if self.structs.body is not None and not wraps_data:
+            raise StartError(f"{path}: a handler that takes a msgspec struct returns data, no stream.")
+        if self.structs.answer is not None and isinstance(options.get("response_model"), DefaultPlaceholder):
+            options["response_model"] = None
         super().__init__(path, self._answering(endpoint) if wraps_data else endpoint, **options)
         if self.response_model is not None:
             self._adapter = TypeAdapter(self.response_model)
-        self.takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, Form)
+        takes_form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
+        if self.structs.body is not None and self.body_field is not None:
+            raise StartError(f"{path}: a handler that takes a msgspec struct takes no other body.")
+        self.takes_json = self.structs.body is not None or (self.body_field is not None and not takes_form)
 
     @property
     def label(self) -> str:
@@ -98,7 +107,7 @@ class Route(APIRoute):
     def _answering(self, endpoint: Callable[..., Any]) -> Callable[..., Awaitable[Response]]:
         """The endpoint for FastAPI, returning a finished response instead of data."""
         is_async = inspect.iscoroutinefunction(endpoint)
-        signature = inspect.signature(endpoint)
+        signature = self.structs.signature
 
         @functools.wraps(endpoint)
         async def answer(**values: Any) -> Response:
@@ -126,13 +135,15 @@ class Route(APIRoute):
         data: object = result
         if status == 204:
             data = None
-        elif not isinstance(result, msgspec.Struct):
+        elif not isinstance(result, msgspec.Struct) or self.structs.answer not in (None, type(result)):
             data = msgspec.Raw(self._encode(result))
         status, body = current().resources.envelope.success(status, data)
         # An envelope may give a body even to what has no data; these two never have one.
         return status, None if status in (204, 304) else _encode_json(body)
 
     def _encode(self, result: Any) -> bytes:
+        if self.structs.answer is not None:
+            return encode_answer(result, self.structs.answer)
         if self._adapter is None:
             return to_json(result)
         value = self._adapter.validate_python(result, from_attributes=True)
