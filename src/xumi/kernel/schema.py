@@ -15,10 +15,10 @@ class InputSchema(SchemaBase):
     """Base of a body that creates or changes something.
 
     An unknown field is an error, so that a misspelt one is not silently dropped; a text with a NUL character is one too,
-    because PostgreSQL cannot store it.
+    because PostgreSQL cannot store it. So is a number that is too large for a `float`.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     @field_validator("*", mode="after")
     @classmethod

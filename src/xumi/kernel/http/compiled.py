@@ -31,17 +31,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from xumi.kernel.http.parameters import Miss, Parameters, Uncompilable
+from xumi.kernel.http.execution import (
+    HIDDEN_RESPONSE,
+    Handler,
+    Uncompilable,
+    join_body,
+    may_be_lax,
+    receive_body,
+    replay,
+)
+from xumi.kernel.http.parameters import Miss, Parameters
 
-Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 Render = Callable[[Any, Response | None], tuple[int, bytes | None]]
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes | None, Response | None]
 """Status, headers and body; or a response that the handler has made itself."""
 
 Answering = Callable[[Any, Response | None], Answer]
-
-HIDDEN_RESPONSE = "xumi_response"
-"""The parameter by which FastAPI's path hands over the `Response` on which dependencies may have set headers."""
 
 _SAME_FROM_TEXT = frozenset(
     (
@@ -207,10 +212,12 @@ def compile_route(route: Any, endpoint: Callable[..., Any], render: Render, fall
 
     async def execute(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send) if steps.needs_request else None
-        messages = await _receive_body(receive) if validate_body is not None else []
+        messages = await receive_body(receive) if validate_body is not None else []
         try:
             if validate_body is not None:
                 body = _take_json(scope, messages)
+                if may_be_lax(body):
+                    raise Miss
                 value = validate_body(body)
                 if request is not None:
                     request._body = body
@@ -221,7 +228,7 @@ def compile_route(route: Any, endpoint: Callable[..., Any], render: Render, fall
             # It does not validate, or a validator has a bug: FastAPI comes to the same, after the dependencies.
             call = None
         if call is None:
-            await fallback(scope, _replay(messages, receive) if messages else receive, send)
+            await fallback(scope, replay(messages, receive) if messages else receive, send)
         elif steps.yields:
             await _run_with_stacks(call, run, scope, receive, send)
         else:
@@ -367,15 +374,6 @@ def _descendants(dependant: Dependant) -> list[Dependant]:
     return found
 
 
-async def _receive_body(receive: Receive) -> list[Message]:
-    """All messages up to the end of the body, or of the connection."""
-    messages = []
-    while True:
-        messages.append(message := await receive())
-        if not message.get("more_body", False):
-            return messages
-
-
 def _take_json(scope: Scope, messages: list[Message]) -> bytes:
     """The whole body.
 
@@ -397,16 +395,4 @@ def _take_json(scope: Scope, messages: list[Message]) -> bytes:
             raise Miss
     if messages[-1]["type"] == "http.disconnect":
         raise Miss
-    pieces: list[bytes] = [message.get("body", b"") for message in messages]
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _replay(messages: list[Message], receive: Receive) -> Receive:
-    """The messages once more, then whatever comes."""
-    remaining = iter(messages)
-
-    async def replay() -> Message:
-        message = next(remaining, None)
-        return message if message is not None else await receive()
-
-    return replay
+    return join_body(messages)

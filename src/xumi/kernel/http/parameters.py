@@ -18,12 +18,10 @@ from pydantic_core import PydanticUndefined
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
+from xumi.kernel.http.execution import Uncompilable
+
 _UNCHANGING = (str, int, float, bool, bytes, Enum, type(None))
 _MISSING = object()
-
-
-class Uncompilable(Exception):
-    """A declaration that is left to FastAPI; says which part of it."""
 
 
 class Miss(Exception):

@@ -17,6 +17,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from fastapi import __version__ as fastapi_version
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xumi.kernel import log, metrics
@@ -24,12 +25,11 @@ from xumi.kernel.auth.principal import Principal
 from xumi.kernel.context import Context, activate, deactivate
 from xumi.kernel.errors import APICode, APIException
 from xumi.kernel.http.client_address import client_ip, rate_limit_caller
-from xumi.kernel.http.compiled import Handler
 from xumi.kernel.http.deadline import Deadline, Deadlines
 from xumi.kernel.http.draining import stop_gently
 from xumi.kernel.http.envelope import Failure
+from xumi.kernel.http.execution import Handler, Uncompilable
 from xumi.kernel.http.failure import choose_locale, translate
-from xumi.kernel.http.parameters import Uncompilable
 from xumi.kernel.http.router import Route, RouteTable
 from xumi.kernel.ratelimit import Rule
 
@@ -90,16 +90,26 @@ class Pipeline:
         self._trusted = settings.trusted_proxies
         self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
         self.uncompiled: dict[str, str] = {}
-        self._handlers = {id(route): self._choose_handler(route) for route in table.routes}
+        self._handlers = self._choose_handlers(table)
         self._headers = _SECURITY_HEADERS + ([_HSTS] if settings.app_env == "production" else [])
 
-    def _choose_handler(self, route: Route) -> Handler:
+    def _choose_handlers(self, table: RouteTable) -> dict[int, Handler]:
+        """Each route's way to run: compiled where it can be. What compiles leans on FastAPI's insides, which may change."""
         if self.resources.settings.compile_routes:
             try:
-                return route.compile()
-            except Uncompilable as reason:
-                self.uncompiled[route.label] = str(reason)
-        return route.run_on_fastapi
+                return {id(route): self._compile(route) for route in table.routes}
+            except (ImportError, AttributeError, TypeError) as error:
+                reason = f"routes cannot be compiled for FastAPI {fastapi_version}"
+                log.logger.warning(f"{reason}: all run on its own path, which is slower", error=error)
+                self.uncompiled = {route.label: reason for route in table.routes}
+        return {id(route): route.run_on_fastapi for route in table.routes}
+
+    def _compile(self, route: Route) -> Handler:
+        try:
+            return route.compile()
+        except Uncompilable as reason:
+            self.uncompiled[route.label] = str(reason)
+            return route.run_on_fastapi
 
     def how_it_runs(self, route: Route) -> str:
         """`compiled`, or `FastAPI: ` and the reason."""

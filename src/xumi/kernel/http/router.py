@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 
 from xumi.kernel.context import current
 from xumi.kernel.errors import StartError
-from xumi.kernel.http.compiled import HIDDEN_RESPONSE, Handler, compile_route
+from xumi.kernel.http.execution import HIDDEN_RESPONSE, Handler, check_json, join_body, receive_body, replay
 from xumi.kernel.http.structs import encode_answer, find_structs
 from xumi.kernel.ratelimit import Rule
 
@@ -95,11 +95,22 @@ class Route(APIRoute):
 
         Raises:
             Uncompilable: it is left to FastAPI; the message says why.
+            ImportError: this version of FastAPI is not the one that routes compile for.
         """
+        from xumi.kernel.http.compiled import compile_route
+
         return compile_route(self, self.declared_endpoint, self._render, self.run_on_fastapi)
 
     async def run_on_fastapi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer on FastAPI's own path."""
+        """Answer on FastAPI's own path.
+
+        Raises:
+            APIException: a JSON body is no text that could be stored or sent.
+        """
+        if self.takes_json and self.structs.body is None:
+            messages = await receive_body(receive)
+            check_json(join_body(messages))
+            receive = replay(messages, receive)
         async with AsyncExitStack() as files:
             scope["fastapi_middleware_astack"] = files
             await self.app(scope, receive, send)
