@@ -191,7 +191,9 @@ def _columns(error: BaseException) -> list[str]:
 def _columns_of_constraint(name: str) -> list[str]:
     from xumi.kernel.db.model import ModelBase
 
-    for table in {mapper.local_table for mapper in ModelBase.registry.mappers}:
+    # Tables without a class, and those of classes with a metadata of their own.
+    mapped = [mapper.local_table for mapper in ModelBase.registry.mappers]
+    for table in (*ModelBase.metadata.tables.values(), *mapped):
         for item in (*getattr(table, "constraints", ()), *getattr(table, "indexes", ())):
             if isinstance(item, Index | UniqueConstraint | PrimaryKeyConstraint) and item.name == name:
                 return [column.name for column in item.columns]
