@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from xumi import __version__
 from xumi.kernel import log
 from xumi.kernel.config import Settings, check_sections, load, use
-from xumi.kernel.db import migrate
+from xumi.kernel.db.revisions import heads_reached
 from xumi.kernel.db.session import unit_of_work
 from xumi.kernel.http import health
 from xumi.kernel.http.openapi import build_document, documentation_router
@@ -69,7 +69,7 @@ async def prepare(app: Application) -> tuple[str, str | None] | None:
         The first administrator's name and, where it was made up just now, his password; None where there was one already.
     """
     resources = app.resources
-    await migrate.upgrade(resources.settings.database_url)
+    await _upgrade(resources)
     await resources.database.start()
     try:
         with resources.context("prepare"):
@@ -77,3 +77,15 @@ async def prepare(app: Application) -> tuple[str, str | None] | None:
                 return await ensure_first_administrator(work.session, resources.settings)
     finally:
         await resources.database.close()
+
+
+async def _upgrade(resources: Resources) -> None:
+    try:
+        if await heads_reached(resources.database):
+            return
+    except Exception as error:
+        # Migrating is tried all the same, and says what is wrong.
+        log.logger.debug("the database's revision cannot be read", reason=repr(error))
+    from xumi.kernel.db import migrate
+
+    await migrate.upgrade(resources.settings.database_url)

@@ -63,7 +63,7 @@ async def _create_admin(username: str, email: str, password: str) -> str:
 
     from xumi.api import create_app
     from xumi.cli.terminal import settings_in_force
-    from xumi.kernel.db import migrate
+    from xumi.kernel.db.revisions import heads_reached
     from xumi.kernel.db.session import unit_of_work
     from xumi.kernel.errors import APICode, APIException, FieldError, StartError
     from xumi.modules.account.schemas import Register
@@ -76,7 +76,7 @@ async def _create_admin(username: str, email: str, password: str) -> str:
         raise APIException(APICode.VALIDATION_FAILED, errors=wrong) from None
     resources = create_app(settings_in_force()).resources
     try:
-        if not await migrate.heads_reached(resources.database):
+        if not await heads_reached(resources.database):
             raise StartError("The database is not up to date: run `xumi db upgrade` first.")
         with resources.context("create-admin"):
             async with unit_of_work() as work:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from xumi.kernel.db.migration_scripts import OwnerName
+    from xumi.kernel.db.revisions import OwnerName
 
 app = typer.Typer(help="Bring the database's schema up to date, or back.", no_args_is_help=True)
 

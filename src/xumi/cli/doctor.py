@@ -94,8 +94,8 @@ def check_features(settings: "Settings") -> Finding:
 
 async def check_database(settings: "Settings") -> list[Finding]:
     """Whether the database answers and has all migrations."""
-    from xumi.kernel.db import migrate
     from xumi.kernel.db.engine import Database
+    from xumi.kernel.db.revisions import heads_reached
     from xumi.kernel.errors import StartError
 
     try:
@@ -107,7 +107,7 @@ async def check_database(settings: "Settings") -> list[Finding]:
         if not await database.ping():
             mend = "start it, or correct DATABASE_URL; `xumi config show` tells where that comes from"
             return [Finding("failure", "database", f"{database.url} does not answer", mend)]
-        at_head = await migrate.heads_reached(database)
+        at_head = await heads_reached(database)
         migrations = (
             Finding("ok", "migrations", "at head")
             if at_head

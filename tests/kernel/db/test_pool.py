@@ -85,3 +85,13 @@ async def test_waiting_has_an_end(pool: PostgresRunner, monkeypatch: pytest.Monk
     await asyncio.gather(*busy)
     assert await nap(pool) == 1
     assert (pool._pool._room, len(pool._pool._waiters)) == (SIZE, 0)
+
+
+async def test_after_a_close_it_starts_anew(pool: PostgresRunner) -> None:
+    reading = asyncio.create_task(nap(pool))
+    await asyncio.sleep(0.03)
+    await pool.close()
+    assert await reading == 1
+    assert (pool._pool._room, pool._pool._idle) == (SIZE, [])
+    assert await nap(pool) == 1
+    assert (pool._pool._room, len(pool._pool._idle)) == (SIZE, 1)

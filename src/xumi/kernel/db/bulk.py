@@ -9,12 +9,12 @@ made by `generate_key` and the time columns. Entities that the session has loade
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Insert, Table, insert, inspect, literal, literal_column
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
@@ -99,21 +99,27 @@ def _upsert(
 ) -> Insert:
     """The statement for one row; where nothing is to change the key is set to itself, so that the row counts as written."""
     names = changed or ([] if touched else keys)
+    # Dialects are imported by who uses them.
     if dialect in ("mysql", "mariadb"):
+        from sqlalchemy.dialects import mysql
+
         statement = mysql.insert(table)
         values = {name: statement.inserted[name] for name in names}
         written = {name: _as_text(value, table.c[name].type) for name, value in touched.items()}
         return statement.on_duplicate_key_update(values | written)
-    build = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    build: Any = import_module(f"sqlalchemy.dialects.{dialect}").insert
     conflict = build(table)
     values = {name: conflict.excluded[name] for name in names}
-    return conflict.on_conflict_do_update(
+    updating: Insert = conflict.on_conflict_do_update(
         index_elements=[table.c[name] for name in keys], set_=values | touched
     )
+    return updating
 
 
 def _as_text(value: object, type_: TypeEngine[Any]) -> ColumnElement[Any]:
     """A value inside the text of the statement: MySQL's driver takes parameters behind the values of a row for more of them."""
+    from sqlalchemy.dialects import mysql
+
     compiled = literal(value, type_).compile(
         dialect=mysql.dialect(paramstyle="named"), compile_kwargs={"literal_binds": True}
     )

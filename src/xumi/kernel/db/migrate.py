@@ -30,22 +30,11 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from xumi.kernel import clock
 from xumi.kernel.db import sqlite
-from xumi.kernel.db.engine import Database
-from xumi.kernel.db.errors import translate
 from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file, require_driver
 from xumi.kernel.db.migration_lint import Finding, lint
-from xumi.kernel.db.migration_scripts import (
-    ENVIRONMENT,
-    Owner,
-    OwnerName,
-    known_head,
-    library,
-    owner_of_table,
-    owners,
-    project,
-    with_sql_files,
-)
+from xumi.kernel.db.migration_scripts import owner_of_table, with_sql_files
 from xumi.kernel.db.model import ModelBase, UtcDateTime
+from xumi.kernel.db.revisions import ENVIRONMENT, Owner, OwnerName, library, owners, project
 from xumi.kernel.errors import StartError
 
 T = TypeVar("T")
@@ -213,26 +202,6 @@ def _new_id(owner: Owner) -> str:
     if owner.name == "library":
         return f"{len(list(owner.scripts.walk_revisions())) + 1:04d}"
     return f"{clock.now():%Y%m%d%H%M%S}"
-
-
-async def heads_reached(database: Database, directory: Path | None = None) -> bool:
-    """Whether the database has every revision that this process knows; one short query per owner.
-
-    Raises:
-        Exception: what the driver says when the database is away.
-    """
-    for owner in owners(directory):
-        head = known_head(owner)
-        try:
-            rows = await database.read.runner.fetch(owner.version_query)
-        except Exception as error:
-            if translate(error) is not None:
-                raise
-            # The table is not there: nothing has been applied.
-            rows = ()
-        if [row[0] for row in rows] != ([head] if head else []):
-            return False
-    return True
 
 
 def _named(name: OwnerName, directory: Path | None) -> Owner:

@@ -32,7 +32,7 @@ class ConnectionPool:
         self._room = size
         self._waiters: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._lent: set[Any] = set()
 
     async def acquire(self, *, fresh: bool = False) -> Any:
         """A connection, to be given back with `release`; `fresh`: not one that has been idle.
@@ -49,25 +49,35 @@ class ConnectionPool:
                 connection = self._idle.pop()
                 if fresh:
                     self._drop(connection)
+                    connection = await self._connect()
                     break
                 if self._is_open(connection):
-                    return connection
-            return await self._connect()
+                    break
+            else:
+                connection = await self._connect()
         except BaseException:
             self._give_room()
             raise
+        self._lent.add(connection)
+        return connection
 
     def release(self, connection: Any, *, usable: bool = True) -> None:
         """Give it back; it is kept if it is `usable`."""
-        if self._closed or not usable:
+        # One that was lent before `close` is not kept.
+        if connection in self._lent and usable:
+            if self._is_open(connection):
+                self._idle.append(connection)
+        else:
             self._drop(connection)
-        elif self._is_open(connection):
-            self._idle.append(connection)
+        self._lent.discard(connection)
         self._give_room()
 
     def close(self) -> list[Any]:
-        """Keep no connection that comes back, and give those that are idle to the caller, who says good-bye."""
-        self._closed = True
+        """Keep none of the connections that are lent now, and give the idle ones to the caller, who says good-bye.
+
+        Whoever reads afterwards opens new ones.
+        """
+        self._lent.clear()
         idle, self._idle = self._idle, []
         return idle
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from xumi import __version__
 from xumi.kernel import metrics
 from xumi.kernel.context import current
-from xumi.kernel.db.migrate import heads_reached
+from xumi.kernel.db.revisions import heads_reached
 from xumi.kernel.errors import APICode, APIException, FieldError
 from xumi.kernel.http.client_address import is_inside
 from xumi.kernel.http.router import Router
