@@ -9,6 +9,7 @@ from xumi import __version__
 from xumi.kernel import log
 from xumi.kernel.config import Settings, check_sections, load, use
 from xumi.kernel.db.revisions import heads_reached
+from xumi.kernel.db.runner import ConnectionRunner
 from xumi.kernel.db.session import unit_of_work
 from xumi.kernel.http import health
 from xumi.kernel.http.openapi import build_document, documentation_router
@@ -69,23 +70,19 @@ async def prepare(app: Application) -> tuple[str, str | None] | None:
         The first administrator's name and, where it was made up just now, his password; None where there was one already.
     """
     resources = app.resources
-    await _upgrade(resources)
-    await resources.database.start()
+    engine = resources.database.engine
     try:
+        async with engine.connect() as connection:
+            at_head = await heads_reached(ConnectionRunner(connection))
+        if not at_head:
+            # Alembic takes a tenth of a second to import: only a database that lacks something pays for it.
+            from xumi.kernel.db import migrate
+
+            await migrate.upgrade(resources.settings.database_url)
+        await resources.database.start()
         with resources.context("prepare"):
             async with unit_of_work() as work:
                 return await ensure_first_administrator(work.session, resources.settings)
     finally:
-        await resources.database.close()
-
-
-async def _upgrade(resources: Resources) -> None:
-    try:
-        if await heads_reached(resources.database):
-            return
-    except Exception as error:
-        # Migrating is tried all the same, and says what is wrong.
-        log.logger.debug("the database's revision cannot be read", reason=repr(error))
-    from xumi.kernel.db import migrate
-
-    await migrate.upgrade(resources.settings.database_url)
+        # Only sessions were used. The readers stay as they are: this process is going to serve with them.
+        await engine.dispose()

@@ -76,7 +76,7 @@ async def _create_admin(username: str, email: str, password: str) -> str:
         raise APIException(APICode.VALIDATION_FAILED, errors=wrong) from None
     resources = create_app(settings_in_force()).resources
     try:
-        if not await heads_reached(resources.database):
+        if not await heads_reached(resources.database.read.runner):
             raise StartError("The database is not up to date: run `xumi db upgrade` first.")
         with resources.context("create-admin"):
             async with unit_of_work() as work:

@@ -107,7 +107,7 @@ async def check_database(settings: "Settings") -> list[Finding]:
         if not await database.ping():
             mend = "start it, or correct DATABASE_URL; `xumi config show` tells where that comes from"
             return [Finding("failure", "database", f"{database.url} does not answer", mend)]
-        at_head = await heads_reached(database)
+        at_head = await heads_reached(database.read.runner)
         migrations = (
             Finding("ok", "migrations", "at head")
             if at_head

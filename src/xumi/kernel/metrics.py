@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 
 import prometheus_client
-import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -56,6 +55,8 @@ def render() -> tuple[bytes, str]:
 
 def _forget_dead_workers(directory: Path) -> None:
     """Drop the gauges of workers that were killed; their counters stay in the sums."""
+    import psutil
+
     for file in directory.glob("gauge_live*.db"):
         pid = int(file.stem.rpartition("_")[2])
         if not psutil.pid_exists(pid):

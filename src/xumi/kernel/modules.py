@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from xumi.kernel.auth.permission import EVERYTHING
+from xumi.kernel.auth import EVERYTHING
 from xumi.kernel.config import Section, register_section
 from xumi.kernel.errors import StartError
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from xumi.kernel import clock
-from xumi.kernel.auth import permission
-from xumi.kernel.auth.permission import EVERYTHING, Access
+from xumi.kernel.auth import EVERYTHING, permission
+from xumi.kernel.auth.permission import Access
 from xumi.kernel.auth.principal import current_principal
 from xumi.kernel.auth.token import CLOCK_SKEW_SECONDS, Claims
 from xumi.kernel.context import Context, enter

@@ -133,11 +133,11 @@ async def test_every_constraint_has_a_name(own_url: str) -> None:
 
 async def test_readiness_follows_the_revisions(own_url: str) -> None:
     database = Database(own_url)
-    assert not await heads_reached(database)
+    assert not await heads_reached(database.read.runner)
     await migrate.upgrade(own_url)
-    assert await heads_reached(database)
+    assert await heads_reached(database.read.runner)
     await migrate.downgrade(own_url, "base", owner="library")
-    assert not await heads_reached(database)
+    assert not await heads_reached(database.read.runner)
     await database.close()
 
 
@@ -222,7 +222,7 @@ async def test_unknown_revisions_are_named(own_url: str) -> None:
     database = Database(own_url)
     async with database.engine.begin() as connection:
         await connection.execute(text("UPDATE xumi_version SET version_num = 'future'"))
-    assert not await heads_reached(database)
+    assert not await heads_reached(database.read.runner)
     await database.close()
     with pytest.raises(StartError, match="notes revision 'future'"):
         await migrate.status(own_url)
@@ -295,10 +295,10 @@ async def test_a_project_has_its_own_revisions_and_sql_files(own_url: str, direc
 async def test_readiness_wants_the_projects_revisions_too(own_url: str, directory: Path) -> None:
     await migrate.upgrade(own_url)
     database = Database(own_url)
-    assert await heads_reached(database)
-    assert not await heads_reached(database, directory)
+    assert await heads_reached(database.read.runner)
+    assert not await heads_reached(database.read.runner, directory)
     await migrate.upgrade(own_url, directory=directory)
-    assert await heads_reached(database, directory)
+    assert await heads_reached(database.read.runner, directory)
     await database.close()
 
 

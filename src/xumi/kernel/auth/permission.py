@@ -7,12 +7,10 @@ this process; whoever owns the tables feeds it (`xumi.modules.account` does), so
 from collections.abc import Mapping, Set
 
 from xumi.kernel import clock
+from xumi.kernel.auth import EVERYTHING
 from xumi.kernel.auth.principal import Principal
 from xumi.kernel.auth.token import CLOCK_SKEW_SECONDS, Claims
 from xumi.kernel.errors import APICode, APIException
-
-EVERYTHING = "*"
-"""The permission that includes all others."""
 
 _MAX_ROLE_SETS = 1000
 

@@ -9,7 +9,6 @@ made by `generate_key` and the time columns. Entities that the session has loade
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import import_module
 from itertools import islice
 from typing import Any
 
@@ -98,6 +97,7 @@ def _upsert(
     dialect: str, table: Table, keys: list[str], changed: list[str], touched: dict[str, Any]
 ) -> Insert:
     """The statement for one row; where nothing is to change the key is set to itself, so that the row counts as written."""
+    # A process imports the dialect that it uses; all three take 50 ms.
     names = changed or ([] if touched else keys)
     # Dialects are imported by who uses them.
     if dialect in ("mysql", "mariadb"):
@@ -107,7 +107,10 @@ def _upsert(
         values = {name: statement.inserted[name] for name in names}
         written = {name: _as_text(value, table.c[name].type) for name, value in touched.items()}
         return statement.on_duplicate_key_update(values | written)
-    build: Any = import_module(f"sqlalchemy.dialects.{dialect}").insert
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as build
+    else:
+        from sqlalchemy.dialects.sqlite import insert as build  # type: ignore[assignment]
     conflict = build(table)
     values = {name: conflict.excluded[name] for name in names}
     updating: Insert = conflict.on_conflict_do_update(

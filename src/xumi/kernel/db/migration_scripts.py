@@ -1,7 +1,7 @@
 """Who owns a table, and the SQL files beside revisions.
 
-Beside revision `0002_stock.py` with the id `0002`, the files `0002_upgrade.sql` and `0002_downgrade.sql` are run as well: after
-its `upgrade()`, and before its `downgrade()`.
+Beside revision `0002_stock.py` with the id `0002`, the files `0002_upgrade.sql` and
+`0002_downgrade.sql` are run as well: after its `upgrade()`, and before its `downgrade()`.
 """
 
 import functools

@@ -5,7 +5,6 @@ import os
 import time
 from typing import Any
 
-import psutil
 from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -56,7 +55,7 @@ async def get_readiness() -> Readiness:
     checks = {"server": "stopping" if resources.draining else "ok", "database": "ok", "migrations": "ok"}
     try:
         async with asyncio.timeout(_CHECK_SECONDS):
-            if not await heads_reached(resources.database):
+            if not await heads_reached(resources.database.read.runner):
                 checks["migrations"] = "run `xumi db upgrade`"
     except Exception as error:
         # The reason is for operators, who read the log; the text may name hosts and users.
@@ -97,6 +96,8 @@ class SystemFigures(BaseModel):
 @router.get("/monitoring/metrics", public=True)
 async def get_system_figures() -> SystemFigures:
     """CPU, memory, disk and process figures of the machine that answers."""
+    import psutil
+
     _only_inside()
     memory, disk, process = psutil.virtual_memory(), psutil.disk_usage(os.getcwd()), psutil.Process()
     with process.oneshot():

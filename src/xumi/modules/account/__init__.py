@@ -5,9 +5,22 @@ feature. Endpoints: `/auth` (one's own account) and `/api/v1/users` (everybody's
 within a second through `account_access_change`.
 """
 
-from xumi.kernel.auth.permission import EVERYTHING
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from xumi.kernel.auth import EVERYTHING
 from xumi.kernel.modules import Module
-from xumi.modules.account.service.watch import watch
+
+if TYPE_CHECKING:
+    from xumi.kernel.resources import Resources
+
+
+def _watch(resources: "Resources") -> AbstractAsyncContextManager[None]:
+    # `xumi config show` imports this file for the declaration below, and nothing else of the feature.
+    from xumi.modules.account.service.watch import watch
+
+    return watch(resources)
+
 
 MODULE = Module(
     name="account",
@@ -17,5 +30,5 @@ MODULE = Module(
         "admin": (EVERYTHING,),
         "user": ("profile:read", "password:change", "session:list", "session:end"),
     },
-    lifespan=watch,
+    lifespan=_watch,
 )

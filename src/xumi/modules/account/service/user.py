@@ -7,8 +7,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from xumi.kernel.auth import EVERYTHING
 from xumi.kernel.auth.password import hash_password
-from xumi.kernel.auth.permission import EVERYTHING
 from xumi.kernel.auth.principal import Principal
 from xumi.kernel.db.filters import FilterTypeEnum, add_filters
 from xumi.kernel.db.query import Count, PaginateResponse, paginate_query
