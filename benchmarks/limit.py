@@ -1,4 +1,4 @@
-"""(a) The limit: a bare ASGI function that runs the list's two statements on the bare driver and encodes with msgspec.
+"""(a) The limit: a bare ASGI function that runs the list's statements on the bare driver and encodes with msgspec.
 
 No routing, no parameters, no identity, no log, no metrics: what is left is the cost of the server, the driver and the
 encoder, which no framework on the same parts can go below. Reads DATABASE_URL (postgresql:// or sqlite:///).
@@ -40,8 +40,8 @@ class User(msgspec.Struct):
 
 
 class Store(Protocol):
-    async def fetch(self) -> tuple[list[User], int]:
-        """The page and the number of all rows."""
+    async def fetch(self, counts: bool) -> tuple[list[User], int | None]:
+        """The page and, if it `counts`, the number of all rows."""
 
 
 class Postgres:
@@ -55,12 +55,12 @@ class Postgres:
     async def open(cls, url: str) -> Postgres:
         return cls([await asyncpg.connect(url) for _ in range(CONNECTIONS)])
 
-    async def fetch(self) -> tuple[list[User], int]:
+    async def fetch(self, counts: bool) -> tuple[list[User], int | None]:
         async with self._places:
             connection = self._free.pop()
             try:
                 rows = await connection.fetch(SELECT_PAGE)
-                total = await connection.fetchval(SELECT_TOTAL)
+                total = await connection.fetchval(SELECT_TOTAL) if counts else None
             finally:
                 self._free.append(connection)
         return [_user(*row) for row in rows], total
@@ -82,9 +82,9 @@ class Sqlite:
         path = url.removeprefix("sqlite:///")
         return cls(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None))
 
-    async def fetch(self) -> tuple[list[User], int]:
+    async def fetch(self, counts: bool) -> tuple[list[User], int | None]:
         rows = self._connection.execute(self._page).fetchall()
-        total = self._connection.execute(SELECT_TOTAL).fetchone()[0]
+        total = self._connection.execute(SELECT_TOTAL).fetchone()[0] if counts else None
         return [_user_of_sqlite(*row) for row in rows], total
 
 
@@ -108,7 +108,7 @@ async def app(
         await _lifespan(receive, send)
         return
     assert _store is not None
-    items, total = await _store.fetch()
+    items, total = await _store.fetch(b"count=none" not in scope["query_string"])
     data = {"items": items, "page": PAGE, "size": SIZE, "total": total}
     body = _encode({"code": 200, "message": "success", "data": data})
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

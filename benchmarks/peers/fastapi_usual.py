@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import jwt
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
@@ -137,7 +137,7 @@ class UserPage(BaseModel):
     items: list[UserOut]
     page: int
     size: int
-    total: int
+    total: int | None
 
 
 class Envelope(BaseModel):
@@ -170,9 +170,12 @@ async def list_users(
     session: Annotated[AsyncSession, Depends(get_session)],
     page: Annotated[int, Query(ge=1)] = 1,
     size: Annotated[int, Query(ge=1, le=100)] = 10,
+    count: Literal["exact", "none"] = "exact",
 ) -> Any:
     users = (
         await session.scalars(select(User).order_by(User.id.desc()).offset((page - 1) * size).limit(size))
     ).all()
-    total = await session.scalar(select(func.count()).select_from(User))
+    total = None
+    if count == "exact":
+        total = await session.scalar(select(func.count()).select_from(User))
     return {"data": {"items": users, "page": page, "size": size, "total": total}}

@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import jwt
 from flask import Flask, Response, abort, g, jsonify, request
@@ -60,6 +60,7 @@ limiter = Limiter(get_remote_address, app=app, default_limits=["1000000000/minut
 class UserQuery(BaseModel):
     page: int = Field(1, ge=1)
     size: int = Field(10, ge=1, le=100)
+    count: Literal["exact", "none"] = "exact"
 
 
 class UserOut(BaseModel):
@@ -130,7 +131,7 @@ def list_users() -> Any:
         return jsonify(message=str(error)), 422
     start = (query.page - 1) * query.size
     users = Session.scalars(select(User).order_by(User.id.desc()).offset(start).limit(query.size)).all()
-    total = Session.scalar(select(func.count()).select_from(User))
+    total = Session.scalar(select(func.count()).select_from(User)) if query.count == "exact" else None
     items = [UserOut.model_validate(user).model_dump(mode="json") for user in users]
     return jsonify(
         code=200,
