@@ -65,7 +65,7 @@ make_environment() {
 
 # uv does not read pip's settings; where there are some, and where uv fails, pip does the work.
 install() {
-    if [ -n "$uv" ] && uv pip install --quiet --python "$venv/bin/python" "$@"; then
+    if [ -n "$uv" ] && uv pip install --quiet --compile-bytecode --python "$venv/bin/python" "$@"; then
         return
     fi
     [ -x "$venv/bin/pip" ] || "$venv/bin/python" -m ensurepip >/dev/null
@@ -89,5 +89,7 @@ if ! install --require-hashes -r "$lock" || ! install --no-build-isolation --no-
     fail "the packages could not be installed; the message above says why" \
         "is there a network? pip's own settings (PIP_INDEX_URL, pip.conf) are respected"
 fi
+# pip and uv compile what they install, but not a checkout; the first start would pay for it. Without leave to write it still will.
+"$venv/bin/python" -m compileall -q src || true
 fingerprint "$lock" >"$venv/.stamp-$want"
 rm -f "$venv/.changing"

@@ -77,6 +77,7 @@ def test_the_environment_is_made_once(setup: Setup, place: Path, calls: Callable
     assert done.returncode == 0, done.stderr
     assert "--require-hashes -r requirements.lock" in calls()
     assert "--no-deps -e ." in calls()
+    assert "-m compileall -q src" in calls()
     assert setup().returncode == 0
     assert calls() == ""
 
@@ -172,7 +173,7 @@ case "$1" in venv) mkdir -p .venv/bin && cp "$(dirname "$0")/python3" .venv/bin/
 def test_uv_is_used_where_it_is_there(setup: Setup, programs: Path, calls: Callable[[], str]) -> None:
     add_interpreter(programs, "uv", UV)
     assert setup().returncode == 0
-    assert "uv pip install" in calls()
+    assert "uv pip install --quiet --compile-bytecode" in calls()
     assert "-m pip" not in calls()
 
 

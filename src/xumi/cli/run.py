@@ -24,13 +24,16 @@ def run(
         options = [f"{name}={value}" for name, value in given.items() if value is not None]
         raise typer.Exit(run_again_at_changes(["run", *options]))
 
-    from xumi.api import create_app
-    from xumi.cli.account import prepare_database
-    from xumi.cli.terminal import settings_in_force
-    from xumi.kernel.http.server import serve
+    from xumi.kernel.collector import permanent
 
-    settings = settings_in_force(host=host, port=port, workers=workers)
-    app = create_app(settings)
-    if settings.app_env != "production":
-        prepare_database(app)
+    with permanent():
+        from xumi.api import create_app
+        from xumi.cli.account import prepare_database
+        from xumi.cli.terminal import settings_in_force
+        from xumi.kernel.http.server import serve
+
+        settings = settings_in_force(host=host, port=port, workers=workers)
+        app = create_app(settings)
+        if settings.app_env != "production":
+            prepare_database(app)
     serve("xumi.api:create_app", settings, app)

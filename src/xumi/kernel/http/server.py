@@ -8,11 +8,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
+from xumi.kernel.collector import make_permanent
 from xumi.kernel.config import Settings
 from xumi.kernel.errors import StartError
 from xumi.kernel.http.draining import STOP_SIGNALS
@@ -36,7 +38,7 @@ def serve(factory: str, settings: Settings, app: ASGIApp | None = None) -> None:
     listener = _listen(settings.host, settings.port)
     single = settings.workers == 1
     config = uvicorn.Config(
-        app if single and app is not None else factory,
+        app if single and app is not None else partial(make_permanent, factory),
         factory=not (single and app is not None),
         workers=settings.workers,
         http="httptools",
