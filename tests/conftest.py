@@ -37,7 +37,12 @@ def anyio_backend() -> str:
 
 def make_settings(database_url: str, **values: object) -> Settings:
     """Settings of an application under test; nothing is read from the environment or from files."""
-    known = {"app_env": "test", "database_url": database_url, "initial_admin_password": PASSWORD}
+    known = {
+        "app_env": "test",
+        "database_url": database_url,
+        "initial_admin_password": PASSWORD,
+        "worker_enabled": False,
+    }
     return Settings.model_validate(known | values)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from xumi.cli import account, command, config, database, doctor, routes, run
+from xumi.cli import account, command, config, database, doctor, routes, run, worker
 from xumi.kernel.errors import APIException, StartError
 
 REFUSED, FAILED = 2, 1
@@ -19,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run.run)
+app.command("worker")(worker.worker)
 app.command("routes")(routes.routes)
 app.command("doctor")(doctor.doctor)
 app.command("command", context_settings=command.PASS_ON)(command.command)

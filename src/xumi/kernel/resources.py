@@ -14,11 +14,13 @@ from xumi.kernel.auth.permission import Access
 from xumi.kernel.auth.token import TokenIssuer
 from xumi.kernel.context import Context, enter
 from xumi.kernel.db.engine import Database
+from xumi.kernel.db.notify import Notifier
 from xumi.kernel.errors import StartError
 from xumi.kernel.http.envelope import Envelope
 from xumi.kernel.ids import generate_key
 from xumi.kernel.log import logger
 from xumi.kernel.ratelimit import RUNTIME_DIRECTORY, RateLimiter
+from xumi.kernel.worker import Chore, Worker
 
 if TYPE_CHECKING:
     from xumi.kernel.config import Settings
@@ -42,6 +44,7 @@ class Resources:
             read_url=settings.database_read_url,
             pool_size=settings.database_pool_size,
         )
+        self.notifier = Notifier(self.database)
         self.tokens = TokenIssuer(settings)
         self.access = Access(settings.access_token_seconds)
         self.envelope = _load_envelope(settings.api_envelope)
@@ -65,6 +68,10 @@ class Resources:
             if feature.module.lifespan is not None:
                 with self.context(f"start {feature.name}"):
                     await self._stack.enter_async_context(feature.module.lifespan(self))
+        if self.settings.worker_enabled:
+            worker = Worker(self, chores(self))
+            self._stack.push_async_callback(worker.stop)
+            worker.start()
 
     async def close(self) -> None:
         """Close everything, the last opened first."""
@@ -95,6 +102,11 @@ class Resources:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def chores(resources: Resources) -> list[Chore]:
+    """What a worker of this process does."""
+    return []
 
 
 def _granted(features: Sequence[Feature]) -> dict[str, frozenset[str]]:

@@ -169,6 +169,9 @@ class Settings(Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(5000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=256, description="Server processes.")
+    worker_enabled: bool = Field(
+        True, description="The server also delivers events and runs jobs; off: processes of `xumi worker` do."
+    )
     request_body_limit_bytes: int = Field(
         1_048_576, ge=0, description="Largest body of a route that declares none."
     )

@@ -87,6 +87,7 @@ class UnitOfWork:
     def __init__(self, database: "Database") -> None:
         self._database = database
         self._session: AsyncSession | None = None
+        self._before: list[Callable[[AsyncSession], Awaitable[None]]] = []
         self._hooks: list[Callable[[], Awaitable[None] | None]] = []
         self._turn: asyncio.Lock | None = None
 
@@ -109,6 +110,10 @@ class UnitOfWork:
             self._turn = asyncio.Lock()
         return _TransactionRunner(self.session, self._turn)
 
+    def before_commit(self, hook: Callable[[AsyncSession], Awaitable[None]]) -> None:
+        """Call `hook` with the session when all other work is done, inside the transaction; forgotten on rollback."""
+        self._before.append(hook)
+
     def after_commit(self, hook: Callable[[], Awaitable[None] | None]) -> None:
         """Call `hook` once the commit has succeeded; forgotten on rollback.
 
@@ -117,11 +122,14 @@ class UnitOfWork:
         self._hooks.append(hook)
 
     async def commit(self) -> None:
-        """Make everything durable, then run the hooks.
+        """Run the first hooks, make everything durable, then run the others.
 
         Raises:
             SQLAlchemyError: the commit failed and nothing was kept; `kernel.db.errors.translate` says what to tell the caller.
         """
+        before, self._before = self._before, []
+        for prepare in before:
+            await prepare(self.session)
         if self._session is not None:
             await self._session.commit()
         hooks, self._hooks = self._hooks, []
@@ -132,12 +140,14 @@ class UnitOfWork:
 
     async def rollback(self) -> None:
         """Undo everything since the last commit. Safe to call twice, and on a cancelled task."""
+        self._before.clear()
         self._hooks.clear()
         if self._session is not None:
             await _finish(self._session.rollback())
 
     async def close(self) -> None:
         """Roll back what was not committed and give the connection back. Safe to call twice, and on a cancelled task."""
+        self._before.clear()
         self._hooks.clear()
         if self._session is not None:
             session, self._session = self._session, None
