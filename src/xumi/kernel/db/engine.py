@@ -8,20 +8,23 @@ to sessions, half to the reader. A PostgreSQL that was restarted is found again 
 
 import asyncio
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
-from sqlalchemy import URL
+from sqlalchemy import URL, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 
 from xumi.kernel.db import sqlite
 from xumi.kernel.db.errors import DatabaseUnavailable
+from xumi.kernel.db.insertion import Insertions, note_begin
 from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file, require_driver
 from xumi.kernel.db.read import Reader
-from xumi.kernel.db.runner import Runner
+from xumi.kernel.db.runner import Runner, Writer
 from xumi.kernel.errors import StartError
 
 POOL_TIMEOUT_SECONDS = 5.0
@@ -36,6 +39,13 @@ def _to_json(value: object) -> str:
 
 # JSON columns are written and read by the library that is fast at it.
 JSON_OPTIONS: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
+
+
+class _Session(Session):
+    """What an `AsyncSession` wraps; notes when it has begun a transaction."""
+
+
+event.listen(_Session, "after_begin", note_begin)
 
 
 class Database:
@@ -63,10 +73,26 @@ class Database:
             self._place_file()
         read_size = max(1, pool_size // 2)
         self.engine = self._make_engine(max(1, pool_size - read_size), echo)
-        self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
-        self.read = Reader(self.engine.dialect, self._make_runner(self.url, read_size))
+        self.sessions = async_sessionmaker(
+            self.engine, class_=AsyncSession, sync_session_class=_Session, expire_on_commit=False
+        )
+        runner = self._make_runner(self.url, read_size)
+        self.read = Reader(self.engine.dialect, runner)
         self.read.totals.install(self.engine.sync_engine)
         self.replica = self._make_replica(read_url, read_size) if read_url else None
+
+        self.writer: Writer | None = None if self.dialect == "mysql" or echo else cast(Writer, runner)
+        self.insertions = Insertions(self)
+
+    @contextmanager
+    def writing(self, tables: frozenset[str]) -> Iterator[None]:
+        """A block in which a transaction writes to these tables that does not go through the engine: totals are told."""
+        with self.read.totals.writing(tables):
+            if self.replica is None:
+                yield
+            else:
+                with self.replica.totals.writing(tables):
+                    yield
 
     def _make_replica(self, url: str, size: int) -> Reader:
         dialect, place = parse_url(url, "DATABASE_READ_URL")

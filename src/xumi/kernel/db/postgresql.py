@@ -4,7 +4,8 @@ Reads run on asyncpg itself, each in autocommit, on connections that nobody chan
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import asyncpg
@@ -16,11 +17,12 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolRese
 
 from xumi.kernel.db.errors import DatabaseUnavailable
 from xumi.kernel.db.pool import ConnectionPool
-from xumi.kernel.db.runner import Query, Rows
+from xumi.kernel.db.runner import NotWritten, Query, Rows
 
 T = TypeVar("T")
 
 PREPARED_STATEMENTS = 256
+_CANCEL_SECONDS = 2.0
 
 # What a connection says when the server went away under it, or when a migration changed what its statements return.
 _STALE = (
@@ -202,6 +204,49 @@ class PostgresRunner:
             return rows, (await connection.fetch(second.sql, *second.arguments) if needs_second(rows) else ())
 
         return await self._run(work)
+
+    async def write(self, queries: Sequence[Query]) -> None:
+        """All in one transaction. One statement is a transaction by itself, which saves two round trips."""
+        connection = await self._pool.acquire()
+        usable = False
+        try:
+            if len(queries) == 1:
+                await self._send_last(connection, queries[0])
+            else:
+                await connection.execute("BEGIN")
+                for query in queries:
+                    await connection.execute(query.sql, *query.arguments)
+                await self._send_last(connection, Query("COMMIT", ()))
+            usable = True
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            # A connection in the middle of a transaction is dropped, which ends the transaction.
+            usable = not connection.is_closed() and not connection.is_in_transaction()
+            raise NotWritten from error
+        except asyncio.CancelledError:
+            await self._wait_for_end(connection)
+            raise
+        finally:
+            self._pool.release(connection, usable=usable)
+
+    async def _wait_for_end(self, connection: Any) -> None:
+        """The driver has asked the server to cancel the statement; a dropped connection's statement would go on."""
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            await connection.fetchval("SELECT 1", timeout=_CANCEL_SECONDS)
+
+    async def _send_last(self, connection: Any, query: Query) -> None:
+        """What makes the transaction durable: when the connection breaks here, nobody knows whether it did."""
+        try:
+            await connection.execute(query.sql, *query.arguments)
+        except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError) as error:
+            raise DatabaseUnavailable(
+                f"lost the connection to PostgreSQL during a commit: {error}"
+            ) from error
+        except asyncpg.InterfaceError as error:
+            if connection.is_closed():
+                raise DatabaseUnavailable(
+                    f"lost the connection to PostgreSQL during a commit: {error}"
+                ) from error
+            raise
 
     async def stream(self, query: Query, size: int) -> AsyncIterator[Rows]:
         """Batches from a server-side cursor in a read-only transaction, on a connection outside the pool."""

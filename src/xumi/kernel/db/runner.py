@@ -42,6 +42,23 @@ class Runner(Protocol):
         ...
 
 
+class NotWritten(Exception):
+    """The database refused a transaction, and nothing of it was kept."""
+
+
+class Writer(Protocol):
+    """Writes on the driver itself."""
+
+    async def write(self, queries: Sequence[Query]) -> None:
+        """Run statements that return nothing, all in one transaction.
+
+        Raises:
+            NotWritten: nothing was kept.
+            DatabaseUnavailable: there is no connection, or it was lost after the commit had been sent.
+        """
+        ...
+
+
 class ConnectionRunner:
     """Runs queries on one SQLAlchemy connection, inside whatever transaction it has."""
 

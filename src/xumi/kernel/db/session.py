@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session as OrmSession
 from xumi.kernel.config import CONFIG
 from xumi.kernel.context import current, find_current
 from xumi.kernel.db.errors import is_retryable, translate
+from xumi.kernel.db.insertion import has_begun
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.db.runner import ConnectionRunner, Query, Rows, Runner
 
@@ -130,8 +131,8 @@ class UnitOfWork:
         before, self._before = self._before, []
         for prepare in before:
             await prepare(self.session)
-        if self._session is not None:
-            await self._session.commit()
+        if self.active and not await self._database.insertions.commit(self.session):
+            await self.session.commit()
         hooks, self._hooks = self._hooks, []
         for hook in hooks:
             result = hook()
@@ -151,7 +152,10 @@ class UnitOfWork:
         self._hooks.clear()
         if self._session is not None:
             session, self._session = self._session, None
-            await _finish(session.close())
+            if has_begun(session):
+                await _finish(session.close())
+            else:
+                session.sync_session.close()
 
 
 class HasDatabase(Protocol):

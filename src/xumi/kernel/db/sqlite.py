@@ -8,7 +8,7 @@ that is right there is right here.
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from time import perf_counter, thread_time
@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 from sqlalchemy.sql.selectable import GenerativeSelect
 
-from xumi.kernel.db.runner import Query, Rows
+from xumi.kernel.db.runner import NotWritten, Query, Rows
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ def _end_transaction(connection: Any, entry: ConnectionPoolEntry, state: PoolRes
 
 
 class _Job:
-    """One task for a reader thread and the future that its caller waits for."""
+    """One task for a thread and the future that its caller waits for."""
 
     __slots__ = ("future", "loop", "work")
 
@@ -115,7 +115,7 @@ class _Job:
         self.future: asyncio.Future[Any] = self.loop.create_future()
 
     def finish(self, result: Any, error: BaseException | None) -> None:
-        """Hand the outcome to the loop, from the reader thread."""
+        """Hand the outcome to the loop, from the thread."""
         try:
             self.loop.call_soon_threadsafe(self._settle, result, error)
         except RuntimeError:
@@ -131,13 +131,13 @@ class _Job:
             self.future.set_exception(error)
 
 
-class _ReaderThread(threading.Thread):
-    """A thread with a read-only connection of its own, which it opens at its first job."""
+class _ConnectionThread(threading.Thread):
+    """A thread with a connection of its own, which it opens at its first job."""
 
     def __init__(
         self, open_connection: Callable[[], sqlite3.Connection], jobs: "SimpleQueue[_Job | None]"
     ) -> None:
-        super().__init__(name="xumi-sqlite-reader", daemon=True)
+        super().__init__(name="xumi-sqlite", daemon=True)
         self._open = open_connection
         self._jobs = jobs
         self._connection: sqlite3.Connection | None = None
@@ -226,7 +226,9 @@ class SqliteRunner:
         self._size = size
         self._set_up = set_up
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._threads: list[_ReaderThread] = []
+        self._threads: list[_ConnectionThread] = []
+        self._writes: SimpleQueue[_Job | None] = SimpleQueue()
+        self._writer: _ConnectionThread | None = None
         self._loop_connection: _LoopConnection | None = None
         self._quick_runs: dict[str, int] = {}
 
@@ -238,9 +240,19 @@ class SqliteRunner:
             timeout=timeout_seconds,
             cached_statements=256,
         )
-        connection.execute("PRAGMA query_only=ON")
         if self._set_up is not None:
             self._set_up(connection)
+        return connection
+
+    def _open_reader(self, timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> sqlite3.Connection:
+        connection = self._open(timeout_seconds)
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    def _open_writer(self) -> sqlite3.Connection:
+        connection = self._open()
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
         return connection
 
     async def _run(self, sql: str, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -248,7 +260,7 @@ class SqliteRunner:
         if self._quick_runs.get(sql, 0) >= QUICK_TIMES:
             try:
                 if self._loop_connection is None:
-                    self._loop_connection = _LoopConnection(self._open(timeout_seconds=0))
+                    self._loop_connection = _LoopConnection(self._open_reader(timeout_seconds=0))
                 return self._loop_connection.attempt(work)
             except sqlite3.Error:
                 # Too slow, locked, or broken: a thread can wait, and says what is wrong.
@@ -263,7 +275,7 @@ class SqliteRunner:
 
     async def _run_on_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if not self._threads:
-            self._threads = [_ReaderThread(self._open, self._jobs) for _ in range(self._size)]
+            self._threads = [_ConnectionThread(self._open_reader, self._jobs) for _ in range(self._size)]
             for thread in self._threads:
                 thread.start()
         job = _Job(work)
@@ -295,6 +307,18 @@ class SqliteRunner:
 
         return await self._run(first.sql + second.sql, work)
 
+    async def write(self, queries: Sequence[Query]) -> None:
+        """All in one transaction, on the one thread that such writes share: they take turns without asking for the lock."""
+        if self._writer is None:
+            self._writer = _ConnectionThread(self._open_writer, self._writes)
+            self._writer.start()
+        job = _Job(lambda connection: _write(connection, queries))
+        self._writes.put(job)
+        try:
+            await job.future
+        except sqlite3.Error as error:
+            raise NotWritten from error
+
     async def stream(self, query: Query, size: int) -> AsyncIterator[Rows]:
         """Batches from an open cursor on a connection of its own; the cursor holds the snapshot."""
         loop = asyncio.get_running_loop()
@@ -302,7 +326,7 @@ class SqliteRunner:
         thread = ThreadPoolExecutor(1, "xumi-sqlite-stream")
         connection: sqlite3.Connection | None = None
         try:
-            connection = await loop.run_in_executor(thread, self._open)
+            connection = await loop.run_in_executor(thread, self._open_reader)
             cursor = await loop.run_in_executor(thread, connection.execute, query.sql, query.arguments)
             while rows := await loop.run_in_executor(thread, cursor.fetchmany, size):
                 yield rows
@@ -318,6 +342,10 @@ class SqliteRunner:
         threads, self._threads = self._threads, []
         for _ in threads:
             self._jobs.put(None)
+        if self._writer is not None:
+            self._writes.put(None)
+            threads.append(self._writer)
+            self._writer = None
         for thread in threads:
             await asyncio.to_thread(thread.join)
 
@@ -325,6 +353,18 @@ class SqliteRunner:
         if self._loop_connection is not None:
             self._loop_connection.close()
             self._loop_connection = None
+
+
+def _write(connection: sqlite3.Connection, queries: Sequence[Query]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for query in queries:
+            connection.execute(query.sql, query.arguments)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _timed(work: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection) -> tuple[float, T]:

@@ -7,7 +7,8 @@ table, its totals are counted anew each time, for nobody knows yet what will be 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Set
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
@@ -48,6 +49,10 @@ class _Remembered(NamedTuple):
     writes: _Writes
 
 
+class _Transaction:
+    """One that is open."""
+
+
 class Totals:
     """The remembered totals of one database."""
 
@@ -57,7 +62,7 @@ class Totals:
         self._writes: dict[str, int] = {}
         self._all_writes = 0
         # By connection: it is forgotten with its connection, however that ends.
-        self._open: WeakKeyDictionary[ConnectionPoolEntry, set[str]] = WeakKeyDictionary()
+        self._open: WeakKeyDictionary[object, Set[str]] = WeakKeyDictionary()
 
     def install(self, engine: Engine) -> None:
         """Hear of every write that goes through this engine."""
@@ -126,8 +131,19 @@ class Totals:
         tables = _written_by(statement, context)
         if tables:
             entry = cast(ConnectionPoolEntry, connection.connection._connection_record)
-            self._open.setdefault(entry, set()).update(tables)
+            self._open[entry] = tables.union(self._open.get(entry, ()))
             self._count_writes(tables)
+
+    @contextmanager
+    def writing(self, tables: Tables) -> Iterator[None]:
+        """A block in which a transaction writes to these tables that does not go through an engine."""
+        transaction = _Transaction()
+        self._open[transaction] = tables
+        self._count_writes(tables)
+        try:
+            yield
+        finally:
+            self._count_writes(self._open.pop(transaction))
 
     def _end_writes(self, _connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
         self._count_writes(self._open.pop(entry, ()))
