@@ -43,12 +43,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Load:
-    """`requests` are sent in turn, for `seconds`, on `connections` connections to 127.0.0.1:`port`."""
+    """`requests` are sent in turn, for `seconds`, on `connections` connections to 127.0.0.1:`port`; all want `status`."""
 
     port: int
     requests: Sequence[Request]
     connections: int
     seconds: float
+    status: int = 200
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class _Client:
     def __init__(self, load: Load) -> None:
         host = f"127.0.0.1:{load.port}"
         self._load = load
+        self._status = b"%d" % load.status
         self.requests: Iterator[bytes] = itertools.cycle([request.encode(host) for request in load.requests])
         self.over = False
         self.failures: Counter[str] = Counter()
@@ -121,7 +123,7 @@ class _Client:
 
     def record(self, status: bytes, seconds: float) -> None:
         self._latencies.append(seconds)
-        if status[:1] != b"2":
+        if status != self._status:
             self.failures[f"status {status.decode('latin-1')}"] += 1
 
     def lost_one(self) -> None:

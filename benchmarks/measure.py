@@ -56,26 +56,31 @@ class Summary:
 
 
 def play(
-    servers: Sequence[Server], requests: Sequence[Request], cores: Cores, rounds: int, seconds: float
+    servers: Sequence[Server],
+    requests: Sequence[Request],
+    status: int,
+    cores: Cores,
+    rounds: int,
+    seconds: float,
 ) -> dict[str, list[Round]]:
     """Measures all servers `rounds` times in the order A B C D, D C B A, …; each time after a second of warm-up.
 
-    Raises BenchmarkError when an answer was not 2xx or did not come.
+    Raises BenchmarkError when an answer had another status or did not come.
     """
     played: dict[str, list[Round]] = {server.variant.key: [] for server in servers}
     for number in range(rounds):
         for server in servers if number % 2 == 0 else reversed(servers):
-            _send(server, requests, cores, WARM_UP_SECONDS)
-            played[server.variant.key].append(_round(server, requests, cores, seconds))
+            _send(server, requests, status, cores, WARM_UP_SECONDS)
+            played[server.variant.key].append(_round(server, requests, status, cores, seconds))
     return played
 
 
-def _round(server: Server, requests: Sequence[Request], cores: Cores, seconds: float) -> Round:
+def _round(server: Server, requests: Sequence[Request], status: int, cores: Cores, seconds: float) -> Round:
     def clocks() -> tuple[float, float, float]:
         return server.cpu_seconds(), _core_seconds(cores.servers), time.monotonic()
 
     before = clocks()
-    outcome = _send(server, requests, cores, seconds)
+    outcome = _send(server, requests, status, cores, seconds)
     cpu, core, clock = (now - then for now, then in zip(clocks(), before, strict=True))
     return Round(
         outcome.per_second,
@@ -87,8 +92,8 @@ def _round(server: Server, requests: Sequence[Request], cores: Cores, seconds: f
     )
 
 
-def _send(server: Server, requests: Sequence[Request], cores: Cores, seconds: float) -> Outcome:
-    outcome = send(Load(server.port, requests, CONNECTIONS, seconds), cores.load)
+def _send(server: Server, requests: Sequence[Request], status: int, cores: Cores, seconds: float) -> Outcome:
+    outcome = send(Load(server.port, requests, CONNECTIONS, seconds, status), cores.load)
     if outcome.failures or not outcome.answered:
         raise BenchmarkError(
             f"{server.variant.title}: {outcome.failures or 'no answer at all'} among {outcome.answered} answers; "

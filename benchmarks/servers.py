@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -28,11 +28,12 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Variant:
-    """`command(port)` serves on 127.0.0.1:port; the environment holds DATABASE_URL and the secrets."""
+    """`command(port)` serves on 127.0.0.1:port; the environment holds DATABASE_URL, the secrets, and what is its own."""
 
     key: str
     title: str
     command: Callable[[int], Sequence[str]]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def _uvicorn(application: str) -> Callable[[int], Sequence[str]]:
@@ -52,11 +53,22 @@ def xumi_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "xumi.cli", *arguments]
 
 
+def _xumi(port: int) -> Sequence[str]:
+    return xumi_command("run", "--port", str(port))
+
+
+# What a typed GET of FastAPI alone has not either: no access log, no rate limit.
+PLAIN = {"LOG_LEVEL": "WARNING", "RATE_LIMIT_ENABLED": "false", "CORS_ORIGINS": "", "WORKER_ENABLED": "false"}
+
 VARIANTS = (
-    Variant("limit", "(a) limit: bare ASGI, driver, msgspec", _uvicorn("benchmarks.limit:app")),
-    Variant("xumi", "(b) Xumi", lambda port: xumi_command("run", "--port", str(port))),
-    Variant("fastapi", "(c) FastAPI the usual way", _uvicorn("benchmarks.peers.fastapi_usual:app")),
-    Variant("flask", "(d) Flask 3 + gunicorn gthread", _gunicorn("benchmarks.peers.flask_starter:app")),
+    Variant("limit", "limit: bare ASGI, driver, msgspec", _uvicorn("benchmarks.limit:app")),
+    Variant("xumi", "Xumi", _xumi),
+    Variant("xumi-plain", "Xumi, features off", _xumi, PLAIN),
+    Variant("bare", "FastAPI alone", _uvicorn("benchmarks.peers.fastapi_bare:app")),
+    Variant("lean", "FastAPI, lean middleware + ORM", _uvicorn("benchmarks.peers.fastapi_lean:app")),
+    Variant("litestar", "Litestar, its own stack", _uvicorn("benchmarks.peers.litestar_stack:app")),
+    Variant("fastapi", "FastAPI the usual way", _uvicorn("benchmarks.peers.fastapi_usual:app")),
+    Variant("flask", "Flask 3 + gunicorn gthread", _gunicorn("benchmarks.peers.flask_starter:app")),
 )
 
 
@@ -136,7 +148,7 @@ def _start(variant: Variant, environment: Mapping[str, str], folder: Path, core:
         process = subprocess.Popen(  # preexec_fn is safe here: the harness has no threads
             variant.command(port),
             cwd=folder,
-            env=dict(environment),
+            env={**environment, **variant.environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

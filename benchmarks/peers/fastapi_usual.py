@@ -1,4 +1,4 @@
-"""(c) The usual way: FastAPI with a BaseHTTPMiddleware for each concern, the ORM, and `response_model`.
+"""The usual way: FastAPI with a BaseHTTPMiddleware for each concern, the ORM, and `response_model`.
 
 As tutorials and templates write it, and in this peer's favour where they differ: roles are read from the token instead of
 the database, and the rate limit is a decorator instead of a fifth middleware. Reads DATABASE_URL and JWT_SECRET_KEY.
@@ -20,7 +20,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import Counter, Histogram, make_asgi_app
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from slowapi import Limiter, _rate_limit_exceeded_handler
 from slowapi.errors import RateLimitExceeded
 from slowapi.util import get_remote_address
@@ -28,7 +28,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 
-from benchmarks.peers.model import User
+from benchmarks.peers.model import Note, User
+from xumi.kernel.ids import generate_key
 
 URL = (
     os.environ["DATABASE_URL"]
@@ -140,6 +141,18 @@ class UserPage(BaseModel):
     total: int | None
 
 
+class UserEnvelope(BaseModel):
+    code: int = 200
+    message: str = "success"
+    data: UserOut
+
+
+class NoteCreate(BaseModel):
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    text: Annotated[str, Field(max_length=2000)]
+    stars: Annotated[int, Field(ge=0, le=5)]
+
+
 class Envelope(BaseModel):
     code: int = 200
     message: str = "success"
@@ -153,14 +166,16 @@ async def get_session() -> AsyncIterator[AsyncSession]:
 
 async def require_admin(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
-) -> None:
+) -> str:
     try:
         claims = jwt.decode(credentials.credentials, os.environ["JWT_SECRET_KEY"], algorithms=["HS256"])
     except jwt.InvalidTokenError as error:
         raise HTTPException(401, "invalid token") from error
     if "admin" not in claims["roles"]:
         raise HTTPException(403, "not allowed")
-    request.state.user_id = claims["sub"]
+    user: str = claims["sub"]
+    request.state.user_id = user
+    return user
 
 
 @app.get("/api/v1/users", response_model=Envelope, dependencies=[Depends(require_admin)])
@@ -179,3 +194,29 @@ async def list_users(
     if count == "exact":
         total = await session.scalar(select(func.count()).select_from(User))
     return {"data": {"items": users, "page": page, "size": size, "total": total}}
+
+
+@app.get("/api/v1/users/{user_id}", response_model=UserEnvelope, dependencies=[Depends(require_admin)])
+@limiter.limit("1000000000/minute")
+async def get_user(
+    request: Request, session: Annotated[AsyncSession, Depends(get_session)], user_id: str
+) -> Any:
+    user = await session.get(User, user_id)
+    if user is None:
+        raise HTTPException(404)
+    return {"data": user}
+
+
+@app.post("/api/v1/note", status_code=201)
+@limiter.limit("1000000000/minute")
+async def add_note(
+    request: Request,
+    session: Annotated[AsyncSession, Depends(get_session)],
+    caller: Annotated[str, Depends(require_admin)],
+    body: NoteCreate,
+) -> Any:
+    now = datetime.now(UTC)
+    note = Note(id=generate_key(), owner_id=caller, created_at=now, updated_at=now, **body.model_dump())
+    session.add(note)
+    await session.commit()
+    return {"code": 201, "message": "success", "data": {"title": note.title, "id": note.id}}

@@ -1,4 +1,4 @@
-"""(d) A Flask starter: Flask 3 on gunicorn's threads with its usual extensions and the ORM on a synchronous driver.
+"""A Flask starter: Flask 3 on gunicorn's threads with its usual extensions and the ORM on a synchronous driver.
 
 The same features as the other peers. Reads DATABASE_URL and JWT_SECRET_KEY.
 """

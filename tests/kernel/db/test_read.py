@@ -318,3 +318,27 @@ async def test_of_many_rows_only_the_first_is_fetched(books: Database) -> None:
     assert [list(row) for row in rows] == [[f"B{0:025}"]]
     assert (await get_one(select(Author).order_by(Author.name.desc()), AuthorOut)).name == "author 4"
     assert (await get_one(select(Author).order_by(Author.name).limit(3), AuthorOut)).name == "author 0"
+
+
+async def test_a_statement_made_once_takes_its_values_at_each_run(books: Database) -> None:
+    statement = select(Book).where(
+        Book.pages > bindparam("pages"), Book.color.in_(bindparam("colors", expanding=True))
+    )
+    for pages, colors in ((10, [Color.RED]), (100, [Color.RED, Color.DARK_BLUE]), (10, [Color.DARK_BLUE])):
+        given = {"pages": pages, "colors": colors}
+        found = await fetch_all(statement.order_by(Book.id), BookOut, given)
+        plain = select(Book).where(Book.pages > pages, Book.color.in_(colors)).order_by(Book.id)
+        assert encode(found) == await expected(books, plain, BookOut)
+    one = select(Book.title).where(Book.title == bindparam("title"))
+    titles = [row.title for row in await fetch_all(select(Book).limit(5), BookShort)]
+    assert [await fetch_value(one, {"title": title}) for title in titles] == titles
+
+
+async def test_a_value_in_the_statement_is_not_asked_for(books: Database) -> None:
+    with_value = select(func.count()).select_from(Book).where(Book.pages > bindparam("pages", 10))
+    without = select(func.count()).select_from(Book).where(Book.pages > bindparam("pages"))
+    expected_count = await fetch_value(with_value)
+    assert await fetch_value(without, {"pages": 10}) == expected_count
+    assert await fetch_value(with_value) == expected_count
+    with pytest.raises(ValueError, match="a parameter 'pages': give its value"):
+        await fetch_value(without)

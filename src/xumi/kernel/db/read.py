@@ -10,9 +10,10 @@ committed data, and once the running unit of work has begun a transaction they r
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -31,6 +32,8 @@ from xumi.kernel.errors import APICode, APIException
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
 PlanT = TypeVar("PlanT")
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 MAX_PLANS = 512
 # Each file under way holds a connection and a snapshot for as long as its client reads.
@@ -147,10 +150,11 @@ class Reader:
         runner: Runner | None = None,
         *,
         first: bool = False,
+        parameters: Mapping[str, Any] = _NONE,
     ) -> list[Any]:
         """All rows of a statement as objects, or only the first."""
         plan, values = self.row_plan(statement, schema, first=first)
-        rows = await (runner or self.runner).fetch(plan.shape.query(values, {}))
+        rows = await (runner or self.runner).fetch(_query(plan.shape, values, parameters))
         return plan.make(rows[:1] if first else rows)
 
     @asynccontextmanager
@@ -182,17 +186,19 @@ class Reader:
 class _ShapeKey:
     """SQLAlchemy's cache key, hashed once: it is a deep tuple, and tuples do not remember their hash."""
 
-    __slots__ = ("_hash", "key")
+    __slots__ = ("_hash", "_open", "key")
 
     def __init__(self, key: CacheKey) -> None:
         self.key = key
+        # Parameters that get their values at each run; the key does not tell them from others of their name.
+        self._open = [bind.key for bind in key.bindparams if bind.required]
         self._hash = hash(key.key)
 
     def __hash__(self) -> int:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ShapeKey) and self.key.key == other.key.key
+        return isinstance(other, _ShapeKey) and self.key.key == other.key.key and self._open == other._open
 
 
 def _values(key: CacheKey) -> Values:
@@ -233,36 +239,66 @@ def reading() -> tuple[Reader, Runner]:
     return reader, reader.runner
 
 
-async def fetch_all(statement: Executable, schema: type[SchemaT]) -> list[SchemaT]:
-    """All rows of a statement. Bound it: it holds them all in memory."""
-    reader, runner = reading()
-    return await reader.fetch(statement, schema, runner)
+def _query(shape: Shape, values: Values, parameters: Mapping[str, Any]) -> Query:
+    try:
+        return shape.query(values, parameters)
+    except KeyError:
+        # `statement.params(…)` has given some.
+        given = {bind.key: bind.effective_value for bind in values if not bind.required}
+    try:
+        return shape.query(values, {**given, **parameters})
+    except KeyError as error:
+        raise ValueError(
+            f"The statement has a parameter {error.args[0]!r}: give its value, as in {{{error.args[0]!r}: …}}."
+        ) from None
 
 
-async def fetch_one(statement: Executable, schema: type[SchemaT]) -> SchemaT | None:
-    """The first row, or None."""
+async def fetch_all(
+    statement: Executable, schema: type[SchemaT], parameters: Mapping[str, Any] = _NONE
+) -> list[SchemaT]:
+    """All rows of a statement. Bound it: it holds them all in memory.
+
+    Args:
+        statement: what to read. One that is made once, for example in a module, costs a request half of what one that is made
+            in the request does.
+        schema: what a row becomes.
+        parameters: values of the statement's `bindparam("name")`.
+
+    Raises:
+        ValueError: a parameter has no value.
+    """
     reader, runner = reading()
-    rows = await reader.fetch(statement, schema, runner, first=True)
+    return await reader.fetch(statement, schema, runner, parameters=parameters)
+
+
+async def fetch_one(
+    statement: Executable, schema: type[SchemaT], parameters: Mapping[str, Any] = _NONE
+) -> SchemaT | None:
+    """The first row, or None; arguments as for `fetch_all`."""
+    reader, runner = reading()
+    rows = await reader.fetch(statement, schema, runner, first=True, parameters=parameters)
     return rows[0] if rows else None
 
 
-async def get_one(statement: Executable, schema: type[SchemaT]) -> SchemaT:
-    """The first row.
+async def get_one(
+    statement: Executable, schema: type[SchemaT], parameters: Mapping[str, Any] = _NONE
+) -> SchemaT:
+    """The first row; arguments as for `fetch_all`.
 
     Raises:
         APIException: `NOT_FOUND`, there is none.
     """
-    found = await fetch_one(statement, schema)
+    found = await fetch_one(statement, schema, parameters)
     if found is None:
         raise APIException(APICode.NOT_FOUND)
     return found
 
 
-async def fetch_value(statement: Executable) -> Any:
-    """The first column of the first row, or None."""
+async def fetch_value(statement: Executable, parameters: Mapping[str, Any] = _NONE) -> Any:
+    """The first column of the first row, or None; arguments as for `fetch_all`."""
     reader, runner = reading()
     plan, values = reader.row_plan(statement, None, first=True)
-    rows = await runner.fetch(plan.shape.query(values, {}))
+    rows = await runner.fetch(_query(plan.shape, values, parameters))
     if not rows:
         return None
     value, process = rows[0][0], plan.columns[0].process

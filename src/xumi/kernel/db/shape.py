@@ -60,7 +60,8 @@ class Shape:
             for bind in key.bindparams:
                 for twin in matches[0][bind]:
                     name = self.compiled.bind_names.get(twin)
-                    if name is not None and id(bind) in position:
+                    # One without a value is given its own at each run.
+                    if name is not None and id(bind) in position and not bind.required:
                         sources[name] = position[id(bind)]
         fixed: dict[str, Any] = {}
         for bind, name in self.compiled.bind_names.items():

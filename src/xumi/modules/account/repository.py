@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, String, and_, func, select, type_coerce
+from sqlalchemy import ColumnElement, Dialect, String, and_, bindparam, func, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeDecorator
 
@@ -53,6 +53,9 @@ USER_ROWS = select(
 )
 """Accounts as `UserOut` shows them."""
 
+USER_BY_ID = USER_ROWS.where(User.id == bindparam("user_id"))
+"""One of them."""
+
 
 class Credentials(SchemaBase):
     """What proves who somebody is."""
@@ -83,23 +86,25 @@ class SessionState(SchemaBase):
     rotated_at: datetime | None
 
 
+_LIVING_SESSION = (
+    select(
+        UserSession.id,
+        UserSession.user_id,
+        User.epoch,
+        ROLES,
+        UserSession.token_hash,
+        UserSession.previous_hash,
+        UserSession.rotated_at,
+    )
+    .join(User, User.id == UserSession.user_id)
+    .where(UserSession.id == bindparam("session_id"), UserSession.expires_at > bindparam("now"), User.enabled)
+)
+
+
 async def find_session(session_id: str) -> SessionState | None:
     """A session that has not expired, of an enabled user; everything about it is of one moment."""
-    statement = (
-        select(
-            UserSession.id,
-            UserSession.user_id,
-            User.epoch,
-            ROLES,
-            UserSession.token_hash,
-            UserSession.previous_hash,
-            UserSession.rotated_at,
-        )
-        .join(User, User.id == UserSession.user_id)
-        .where(UserSession.id == session_id, UserSession.expires_at > clock.now(), User.enabled)
-    )
     with primary():
-        return await fetch_one(statement, SessionState)
+        return await fetch_one(_LIVING_SESSION, SessionState, {"session_id": session_id, "now": clock.now()})
 
 
 async def lock_users(session: AsyncSession, user_ids: Sequence[str]) -> list[User]:

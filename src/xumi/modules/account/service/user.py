@@ -18,7 +18,7 @@ from xumi.kernel.ids import generate_key
 from xumi.modules.account.enums import Role
 from xumi.modules.account.errors import AccountCode
 from xumi.modules.account.models import User, UserRole, comparison_key
-from xumi.modules.account.repository import USER_ROWS, lock_administrators, lock_users, read_roles
+from xumi.modules.account.repository import USER_BY_ID, USER_ROWS, lock_administrators, lock_users, read_roles
 from xumi.modules.account.schemas import UserChange, UserCreate, UserOut, UserQuery, UserReplace
 from xumi.modules.account.service import access
 from xumi.modules.account.service.policy import check_password
@@ -64,7 +64,7 @@ async def get_user(user_id: str) -> UserOut:
         APIException: NOT_FOUND.
     """
     with primary():
-        return await get_one(USER_ROWS.where(User.id == user_id), UserOut)
+        return await get_one(USER_BY_ID, UserOut, {"user_id": user_id})
 
 
 async def add_user(
