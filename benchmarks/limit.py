@@ -202,6 +202,8 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         key, now = generate_key(), _store.time()
         await _store.write(INSERT_NOTE, key, "0", note.title, note.text, note.stars, now, now)
         status, data = 201, {"title": note.title, "id": key}
+    elif path.startswith("/api/v1/note/greeting/"):
+        data = {"text": f"Hello {path.rpartition('/')[2]}", "times": 2}
     else:
         data = _store.user(*(await _store.fetch(SELECT_ONE, path.rpartition("/")[2]))[0])
     body = _encode({"code": status, "message": "success", "data": data})

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -90,7 +90,7 @@ def _check_gate(cores: Cores, arguments: argparse.Namespace) -> int:
 
 
 def _measure(database_name: str, cores: Cores, arguments: argparse.Namespace) -> Iterator[Measured]:
-    environment = _environment()
+    environment = make_environment()
     scenarios = [s for s in SCENARIOS if s.key in arguments.scenarios and database_name in s.databases]
     with tempfile.TemporaryDirectory(prefix="xumi-bench-") as temporary:
         folder = Path(temporary)
@@ -104,7 +104,7 @@ def _measure(database_name: str, cores: Cores, arguments: argparse.Namespace) ->
             with serve(variants, environment, folder, cores.servers) as servers:
                 for server in servers:
                     server.wait_until_ready(LIST)
-                token = _sign_in(next(each for each in servers if each.variant.key == "xumi"), environment)
+                token = sign_in(next(each for each in servers if each.variant.key == "xumi"), environment)
                 for scenario in scenarios:
                     requests = scenario.requests(token, environment["JWT_SECRET_KEY"])
                     wanted = {*arguments.variants} & {*scenario.variants}
@@ -120,7 +120,7 @@ def _measure(database_name: str, cores: Cores, arguments: argparse.Namespace) ->
                     yield measured
 
 
-def _environment() -> dict[str, str]:
+def make_environment() -> dict[str, str]:
     """What the servers see: the settings of a production deployment, and nothing else of the caller's environment."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
     return {
@@ -136,7 +136,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _sign_in(server: Server, environment: dict[str, str]) -> str:
+def sign_in(server: Server, environment: Mapping[str, str]) -> str:
     """An access token of the administrator, as any client gets it."""
     credentials = {"username": ADMIN, "password": environment["INITIAL_ADMIN_PASSWORD"]}
     answer = _call(

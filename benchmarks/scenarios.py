@@ -98,7 +98,7 @@ SCENARIOS = (
     Scenario(
         "hello",
         "a typed GET without a database",
-        _ALONE,
+        ("limit", *_ALONE),
         ANY,
         ("text", "times"),
         _get("/api/v1/note/greeting/you?times=2"),
