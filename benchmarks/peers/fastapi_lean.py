@@ -33,6 +33,8 @@ URL = (
 SECRET = os.environ["JWT_SECRET_KEY"]
 engine = create_async_engine(URL, pool_size=16, max_overflow=0)
 session_factory = async_sessionmaker(engine, expire_on_commit=False)
+# A read needs no transaction around it: two round trips fewer.
+read_session = async_sessionmaker(engine.execution_options(isolation_level="AUTOCOMMIT"))
 REQUESTS = Counter("http_requests_total", "Requests.", ("method", "route", "status"))
 DURATION = Histogram("http_request_duration_seconds", "Duration.", ("method", "route"))
 SECURITY = [
@@ -149,6 +151,11 @@ async def get_session() -> AsyncIterator[AsyncSession]:
         yield session
 
 
+async def get_read_session() -> AsyncIterator[AsyncSession]:
+    async with read_session() as session:
+        yield session
+
+
 async def require_admin(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 ) -> str:
@@ -164,11 +171,12 @@ async def require_admin(
 
 
 Session = Annotated[AsyncSession, Depends(get_session)]
+ReadSession = Annotated[AsyncSession, Depends(get_read_session)]
 
 
 @app.get("/api/v1/users", response_model=PageEnvelope, dependencies=[Depends(require_admin)])
 async def list_users(
-    session: Session,
+    session: ReadSession,
     page: Annotated[int, Query(ge=1)] = 1,
     size: Annotated[int, Query(ge=1, le=100)] = 10,
     count: Literal["exact", "none"] = "exact",
@@ -182,7 +190,7 @@ async def list_users(
 
 
 @app.get("/api/v1/users/{user_id}", response_model=UserEnvelope, dependencies=[Depends(require_admin)])
-async def get_user(session: Session, user_id: str) -> Any:
+async def get_user(session: ReadSession, user_id: str) -> Any:
     user = await session.get(User, user_id)
     if user is None:
         raise HTTPException(404)
