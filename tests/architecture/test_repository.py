@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-TARGETS = {"help", "run", "dev", "test", "check", "bench", "docs"}
+TARGETS = {"help", "run", "dev", "test", "siege", "check", "bench", "docs"}
 
 # Written in halves, so that this file does not name them either.
 REGISTRIES = re.compile(

@@ -1,0 +1,13 @@
+"""How much of a siege is run: all of it with `SIEGE=1`, as `make siege` sets it, else a tenth."""
+
+import os
+
+
+def is_full() -> bool:
+    """Whether this is `make siege`."""
+    return os.environ.get("SIEGE") == "1"
+
+
+def scaled(full: int) -> int:
+    """`full` in a siege, else a tenth of it, at least 1."""
+    return full if is_full() else max(1, full // 10)
