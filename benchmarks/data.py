@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,14 +26,19 @@ MEMBER = table(
     *(column(name) for name in ("id", "user_id", "name", "department", "phone", "address", "about")),
     column("joined_on", Date()),
 )
+_RELOAD_SECONDS = 0.3
+_NOT_COUNTED = ("account_access_change", "ALTER SYSTEM", "pg_reload_conf", "LISTEN")
 _FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Database:
+    """`log`: where the server writes what it executes, when it is told to; None for SQLite, which has no server."""
+
     name: str
     url: str
     version: str
+    log: Path | None
 
 
 @contextmanager
@@ -41,23 +47,23 @@ def prepare(name: str, folder: Path, environment: Mapping[str, str]) -> Iterator
     shutil.copytree(
         HERE / "project", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
     )
-    with _open(name, folder) as url:
+    with _open(name, folder) as (url, log):
         _xumi({**environment, "DATABASE_URL": url}, folder, "init-db")
         with create_engine(url.replace("postgresql:", "postgresql+psycopg:")).connect() as connection:
             _fill(connection)
-            yield Database(name, url, _version(connection))
+            yield Database(name, url, _version(connection), log)
 
 
 @contextmanager
-def _open(name: str, folder: Path) -> Iterator[str]:
-    """The URL of an empty database."""
+def _open(name: str, folder: Path) -> Iterator[tuple[str, Path | None]]:
+    """The URL of an empty database, and its server's log."""
     if name == "sqlite":
-        yield f"sqlite:///{folder / 'bench.db'}"
+        yield f"sqlite:///{folder / 'bench.db'}", None
         return
     server = PostgresServer()
     try:  # instead of `with`, which would leave a server behind that Ctrl-C meets while it starts
         server.start()
-        yield server.create_database("bench")
+        yield server.create_database("bench"), server.log
     finally:
         server.stop()
 
@@ -126,3 +132,29 @@ def _member(user: Mapping[str, Any]) -> dict[str, Any]:
 
 def _version(connection: Connection) -> str:
     return ".".join(str(part) for part in connection.dialect.server_version_info or ())
+
+
+def count_statements(database: Database, work: Callable[[], None]) -> int:
+    """How many statements PostgreSQL runs for Xumi meanwhile, apart from its watch for ended access.
+
+    Raises:
+        BenchmarkError: the database is not PostgreSQL.
+    """
+    if database.log is None:
+        raise BenchmarkError("statements are counted on PostgreSQL only")
+    before = database.log.stat().st_size
+    engine = create_engine(
+        database.url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        for value, then in (("all", work), ("none", lambda: None)):
+            connection.execute(text(f"ALTER SYSTEM SET log_statement = '{value}'"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+            time.sleep(_RELOAD_SECONDS)
+            then()
+    engine.dispose()
+    with database.log.open(encoding="utf-8", errors="replace") as log:
+        log.seek(before)
+        lines = log.read().splitlines()
+    started = (line for line in lines if "LOG:  execute " in line or "LOG:  statement: " in line)
+    return sum(not any(word in line for word in _NOT_COUNTED) for line in started)

@@ -1,7 +1,7 @@
 """`python -m benchmarks.process`: how fast a server starts, what memory it holds, and what a second worker brings.
 
-Linux only for the memory. The load generator takes part of the cores that two workers have, and the figure says how much; it is
-measured on lists that cost a server ten times as much as the generator.
+Linux only for the memory. The load generator takes part of the cores that two workers have, so it asks for lists, which cost a server
+ten times as much as they cost the generator.
 """
 
 from __future__ import annotations

@@ -58,6 +58,17 @@ class PostgresServer:
         """The database that every server has."""
         return self._url("postgres")
 
+    @property
+    def log(self) -> Path:
+        """The file that it writes its messages to.
+
+        Raises:
+            RuntimeError: it was never started.
+        """
+        if self._directory is None:
+            raise RuntimeError("This PostgreSQL was never started, or has been stopped: start it first.")
+        return self._directory / "log"
+
     def _url(self, name: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
@@ -72,7 +83,7 @@ class PostgresServer:
         if self._directory is None:
             self._directory = self._make_data()
         settings = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
-        with (self._directory / "log").open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     self._binaries / "postgres",
