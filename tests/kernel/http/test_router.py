@@ -95,3 +95,13 @@ def test_the_prefix_follows_from_the_file() -> None:
 def test_a_rate_limit_that_cannot_be_read_names_the_route() -> None:
     with pytest.raises(StartError, match="GET /a"):
         Router().get("/a", public=True, rate_limit="often")(handler)
+
+
+def test_a_trailing_parameter_is_found_beside_longer_and_fixed_paths() -> None:
+    routes = table("/a/{x}", "/a/{x}/b", "/a/fixed", "/{y}/c")
+    assert found(routes, "/a/1") == ("/a/{x}", {"x": "1"})
+    assert found(routes, "/a/c") == ("/a/{x}", {"x": "c"})
+    assert found(routes, "/b/c") == ("/{y}/c", {"y": "b"})
+    assert found(routes, "/a/1/b") == ("/a/{x}/b", {"x": "1"})
+    assert found(routes, "/a/fixed") == ("/a/fixed", {})
+    assert routes.find("PUT", "/a/1") == (None, {}, {"GET"})

@@ -299,6 +299,8 @@ class RouteTable:
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = list(routes)
         self._static: dict[str, dict[str, Route]] = {}
+        # Most paths with a parameter end with it: what stands before it, and by method the route and its parameter's name.
+        self._trailing: dict[str, dict[str, tuple[Route, str]]] = {}
         self._tree = _Node()
         self._patterns: list[Route] = []
         seen: dict[tuple[str, str], Route] = {}
@@ -329,6 +331,10 @@ class RouteTable:
             else:
                 node = node.children.setdefault(segment, _Node())
         node.routes.update(dict.fromkeys(route.methods or (), route))
+        parent, _, last = route.path.rpartition("/")
+        if "{" not in parent:
+            found = dict.fromkeys(route.methods or (), (route, last[1:-1]))
+            self._trailing.setdefault(parent, {}).update(found)
 
     def find(self, method: str, path: str) -> tuple[Route | None, dict[str, Any], set[str]]:
         """The route, its path parameters, and, where only the method is wrong, the methods that the path takes."""
@@ -336,6 +342,10 @@ class RouteTable:
             if (route := routes.get(method)) is not None:
                 return route, {}, set()
             return None, {}, set(routes)
+        parent, _, last = path.rpartition("/")
+        if last and (ending := self._trailing.get(parent)) is not None and method in ending:
+            route, name = ending[method]
+            return route, {name: last}, set()
         if (node := self._descend(self._tree, path.split("/")[1:], 0)) is not None:
             if (route := node.routes.get(method)) is not None:
                 pairs = zip(route.path.split("/")[1:], path.split("/")[1:], strict=True)
