@@ -362,3 +362,16 @@ async def test_a_restarted_server_is_found_again(tmp_path: Any) -> None:
             await asyncio.sleep(0.1)
         assert len(await _stored(database, Author)) == 2
         await database.close()
+
+
+@DIRECT
+async def test_more_than_are_sent_together(database: Database, unit: UnitOfWork) -> None:
+    with flushes(database) as begun:
+        unit.session.add_all([Seat(row="A", number=number) for number in range(10)])
+        await unit.commit()
+    assert begun == []
+    unit.session.add_all([Seat(row="B", number=number) for number in (*range(9), 8)])
+    with pytest.raises(IntegrityError):
+        await unit.commit()
+    await unit.rollback()
+    assert len(await _stored(database, Seat)) == 10

@@ -4,6 +4,7 @@ Reads run on asyncpg itself, each in autocommit, on connections that nobody chan
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -23,6 +24,9 @@ T = TypeVar("T")
 
 PREPARED_STATEMENTS = 256
 _CANCEL_SECONDS = 2.0
+# More inserts than this are sent one by one: their number varies, and each number would be a statement to prepare.
+MOST_TOGETHER = 4
+_PLACE = re.compile(r"\$(\d+)")
 
 # What a connection says when the server went away under it, or when a migration changed what its statements return.
 _STALE = (
@@ -156,6 +160,7 @@ class PostgresRunner:
     ) -> None:
         self._connect = connect
         self._set_up = set_up
+        self._joined: dict[tuple[str, ...], str] = {}
         self._pool = ConnectionPool(
             self._open, size, lambda connection: not connection.is_closed(), lambda c: c.terminate()
         )
@@ -206,12 +211,17 @@ class PostgresRunner:
         return await self._run(work)
 
     async def write(self, queries: Sequence[Query]) -> None:
-        """All in one transaction. One statement is a transaction by itself, which saves two round trips."""
+        """All in one transaction. One statement is a transaction by itself, which saves two round trips.
+
+        A few inserts are one statement: PostgreSQL checks their foreign keys at its end, so their order does not matter.
+        """
         connection = await self._pool.acquire()
         usable = False
         try:
-            if len(queries) == 1:
-                await self._send_last(connection, queries[0])
+            if len(queries) <= MOST_TOGETHER:
+                await self._send_last(
+                    connection, queries[0] if len(queries) == 1 else self._together(queries)
+                )
             else:
                 await connection.execute("BEGIN")
                 for query in queries:
@@ -227,6 +237,22 @@ class PostgresRunner:
             raise
         finally:
             self._pool.release(connection, usable=usable)
+
+    def _together(self, queries: Sequence[Query]) -> Query:
+        """One statement that does what these do."""
+        texts = tuple(query.sql for query in queries)
+        sql = self._joined.get(texts)
+        if sql is None:
+            parts, first = [], 0
+            for number, query in enumerate(queries):
+                shifted = _PLACE.sub(lambda place, by=first: f"${int(place[1]) + by}", query.sql)  # type: ignore[misc]
+                parts.append(f"w{number} AS ({shifted})")
+                first += len(query.arguments)
+            sql = f"WITH {', '.join(parts)} SELECT 1"
+            if len(self._joined) >= PREPARED_STATEMENTS:
+                self._joined.pop(next(iter(self._joined)))
+            self._joined[texts] = sql
+        return Query(sql, tuple(argument for query in queries for argument in query.arguments))
 
     async def _wait_for_end(self, connection: Any) -> None:
         """The driver has asked the server to cancel the statement; a dropped connection's statement would go on."""

@@ -50,7 +50,7 @@ class Writer(Protocol):
     """Writes on the driver itself."""
 
     async def write(self, queries: Sequence[Query]) -> None:
-        """Run statements that return nothing, all in one transaction.
+        """Run INSERTs that return nothing, all in one transaction.
 
         Raises:
             NotWritten: nothing was kept.
