@@ -25,7 +25,9 @@ _READING = frozenset(
     ["www.rfc-editor.org", "keepachangelog.com", "semver.org", "www.postgresql.org", "www.sqlite.org"]
 )
 _SETTING = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=.*)?")
-_OTHER_NAMES = frozenset(["PROMETHEUS_MULTIPROC_DIR", "XUMI_RUNTIME_DIRECTORY"])
+_OTHER_NAMES = frozenset(
+    ["PROMETHEUS_MULTIPROC_DIR", "XUMI_RUNTIME_DIRECTORY", "XUMI_TEST_CLOCK_SECONDS", "XUMI_TEST_REQUIRE_ALL"]
+)
 
 every_document = pytest.mark.parametrize("path", documents(), ids=name_of)
 

@@ -4,15 +4,19 @@
         ...
         journey.move(seconds=60)
 
-Both the calendar and the monotonic clock move, for the whole process, and go on running at their normal pace.
+Both the calendar and the monotonic clock move, for the whole process, and go on running at their normal pace. A process that a test
+starts is ahead from its beginning where APP_ENV is `test` and `XUMI_TEST_CLOCK_SECONDS` says by how much.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-_offset_seconds = 0.0
+AHEAD = "XUMI_TEST_CLOCK_SECONDS"
+
+_offset_seconds = float(os.environ.get(AHEAD, "0")) if os.environ.get("APP_ENV") == "test" else 0.0
 
 
 def timestamp() -> float:

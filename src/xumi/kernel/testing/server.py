@@ -90,7 +90,7 @@ def run_server(
         )
     server = RunningServer("", process, directory, log)
     try:
-        server.url = _wait_for_address(server)
+        server.url = wait_for_address(server)
         yield server
     finally:
         # The group: workers that outlive their parent end here too.
@@ -99,7 +99,12 @@ def run_server(
         process.wait()
 
 
-def _wait_for_address(server: RunningServer) -> str:
+def wait_for_address(server: RunningServer) -> str:
+    """Wait until a server that was started, or started anew, answers; returns its address.
+
+    Raises:
+        RuntimeError: it ended, or did not serve within `START_SECONDS`; with its output.
+    """
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and server.process.poll() is None:
         # The address is said when the socket listens; the first answer comes when a worker has started.
