@@ -13,6 +13,7 @@ FEATURE_FILES = frozenset(
         "consumers",
         "enums",
         "errors",
+        "events",
         "models",
         "repository",
         "schemas",
@@ -21,8 +22,11 @@ FEATURE_FILES = frozenset(
 )
 
 
+DOORS = ("service", "events")
+
+
 class FeatureDoors(Contract):
-    """A feature imports of another one only its package and its `service`.
+    """A feature imports of another one only its package, its `service` and its `events`.
 
     A feature is a package under `features` (at any depth, so that families of features work) that holds
     at least one file of a feature; new folders need no entry anywhere.
@@ -38,7 +42,7 @@ class FeatureDoors(Contract):
             (importer, imported, feature)
             for feature in _find_features(graph, package)
             for imported in graph.find_descendants(feature)
-            if not _is_within(imported, f"{feature}.service")
+            if not any(_is_within(imported, f"{feature}.{door}") for door in DOORS)
             for importer in graph.find_modules_that_directly_import(imported)
             if _is_within(importer, package) and not _is_within(importer, feature)
         )
@@ -46,7 +50,9 @@ class FeatureDoors(Contract):
 
     def render_broken_contract(self, check: ContractCheck) -> None:
         for importer, imported, feature in check.metadata["broken"]:
-            output.print_error(f"- {importer} imports {imported}; import {feature}.service instead")
+            output.print_error(
+                f"- {importer} imports {imported}; import {feature}.service or .events instead"
+            )
 
 
 def _find_features(graph: ImportGraph, package: str) -> Iterator[str]:

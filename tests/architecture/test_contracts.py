@@ -10,8 +10,8 @@ import pytest
 from tests.architecture.conftest import plant
 
 LAYERS = "Layers: cli > api > modules > kernel"
-INSIDE = "Inside a feature: api | commands | consumers > service > repository > schemas > models > errors > enums | constants"
-DOORS = "Another feature's service is its only door"
+INSIDE = "Inside a feature: api | commands | consumers > service > events | repository > schemas > models > errors > enums | constants"
+DOORS = "Another feature's service and events are its only doors"
 CYCLES = "No cycle between features"
 
 FEATURES = "src/xumi/modules"
@@ -42,6 +42,27 @@ VIOLATIONS = {
         {
             f"{FEATURES}/planted/api.py": "",
             f"{FEATURES}/planted/commands.py": "import xumi.modules.planted.api",
+        },
+    ),
+    "events import the service": (
+        INSIDE,
+        {
+            f"{FEATURES}/planted/service.py": "",
+            f"{FEATURES}/planted/events.py": "import xumi.modules.planted.service",
+        },
+    ),
+    "models import events": (
+        INSIDE,
+        {
+            f"{FEATURES}/planted/events.py": "",
+            f"{FEATURES}/planted/models.py": "import xumi.modules.planted.events",
+        },
+    ),
+    "another feature's consumers": (
+        DOORS,
+        {
+            f"{FEATURES}/one/consumers.py": "",
+            f"{FEATURES}/two/consumers.py": "import xumi.modules.one.consumers",
         },
     ),
     "another feature's models": (
@@ -108,6 +129,9 @@ def test_what_a_feature_may_do(tree: Path) -> None:
         {
             f"{FEATURES}/one/service.py": "",
             f"{FEATURES}/one/service/checkout.py": "",
+            f"{FEATURES}/one/events.py": "",
+            f"{FEATURES}/two/consumers.py": "import xumi.modules.one.events\nimport xumi.modules.two.service",
+            f"{FEATURES}/two/service.py": "import xumi.modules.one.events",
             f"{FEATURES}/family/two/models.py": "import xumi.modules.family.two.enums",
             f"{FEATURES}/family/two/enums.py": "",
             f"{FEATURES}/family/two/service.py": "import xumi.kernel\nimport xumi.modules.one.service\n"

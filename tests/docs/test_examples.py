@@ -5,7 +5,7 @@ name (`# modules/note/models.py`) are written into the project; with one of ours
 """
 
 import ast
-import importlib
+import importlib.util
 import json
 import shutil
 from collections.abc import Iterator
@@ -22,7 +22,11 @@ FOLLOWED = [
     "README.zh-CN.md",
     "docs/tutorial/quick-start.md",
     "docs/guide/add-module.md",
+    "docs/guide/cache.md",
+    "docs/guide/idempotency.md",
     "docs/guide/testing.md",
+    "docs/guide/jobs.md",
+    "docs/guide/events.md",
 ]
 
 

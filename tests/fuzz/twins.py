@@ -93,6 +93,7 @@ def _settings(directory: Path, *, compile_routes: bool) -> Settings:
         app_env="test",
         database_url=f"sqlite:///{directory}/fuzz-{compile_routes}.db",
         compile_routes=compile_routes,
+        worker_enabled=False,
         rate_limit_enabled=False,
         request_body_limit_bytes=200_000,
     )

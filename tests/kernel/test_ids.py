@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from xumi.kernel import clock
-from xumi.kernel.ids import KEY_LENGTH, generate_key
+from xumi.kernel.ids import KEY_LENGTH, derive_key, generate_key
 
 
 def test_a_key_has_26_characters_without_lookalikes() -> None:
@@ -39,6 +39,13 @@ def test_keys_of_several_threads_differ() -> None:
     with ThreadPoolExecutor(4) as threads:
         keys = list(threads.map(lambda _: generate_key(), range(20_000)))
     assert len(set(keys)) == len(keys)
+
+
+def test_a_derived_key_belongs_to_its_parts() -> None:
+    keys = {derive_key(*parts) for parts in ((b"ab", b"c"), (b"a", b"bc"), (b"abc",), (b"abc", b""), ())}
+    assert len(keys) == 5
+    assert {len(key) for key in keys} == {KEY_LENGTH}
+    assert derive_key(b"ab", b"c") == derive_key(b"ab", b"c")
 
 
 def test_a_journey_moves_both_clocks_and_ends() -> None:

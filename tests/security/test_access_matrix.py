@@ -16,6 +16,8 @@ pytestmark = pytest.mark.anyio
 USER_MAY = {
     "DELETE /auth/sessions",
     "DELETE /auth/sessions/{session_id}",
+    "GET /api/v1/jobs/{job_id}",
+    "GET /api/v1/jobs/{job_id}/events",
     "GET /auth/profile/{user_id}",
     "GET /auth/sessions",
     "GET /poster/list",

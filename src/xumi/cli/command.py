@@ -23,7 +23,7 @@ def command(
     from xumi.kernel.modules import discover
     from xumi.kernel.resources import Resources
 
-    settings = settings_in_force()
+    settings = settings_in_force(worker_enabled=False)
     log.configure(settings.log_level, settings.log_format)
     features = discover(settings.modules)
     check_sections(settings)

@@ -8,6 +8,8 @@ def worker() -> None:
 
     `xumi run` does the same beside its requests unless WORKER_ENABLED is off.
     """
+    from uvicorn.loops.auto import auto_loop_factory
+
     from xumi.api import create_app
     from xumi.cli.terminal import settings_in_force
     from xumi.kernel.collector import permanent
@@ -31,4 +33,6 @@ def worker() -> None:
 
     with permanent():
         app = create_app(settings_in_force(worker_enabled=True))
-    asyncio.run(work(app.resources))
+    # The loop that the server would take.
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(work(app.resources))

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from xumi.kernel.db.read import fetch_all, fetch_one, fetch_value, get_one
     from xumi.kernel.db.session import DatabaseManager, Session, unit_of_work
     from xumi.kernel.errors import APICode, APIException, FieldError, define
+    from xumi.kernel.events.consumer import consumer
+    from xumi.kernel.events.event import Event
+    from xumi.kernel.events.outbox import publish
     from xumi.kernel.http.router import get_router
     from xumi.kernel.ids import generate_key
+    from xumi.kernel.jobs import job, progress, schedule
     from xumi.kernel.log import logger
     from xumi.kernel.modules import Module
     from xumi.kernel.schema import InputSchema, SchemaBase
@@ -36,8 +40,12 @@ _HOMES = {
     "db.read": ("fetch_all", "fetch_one", "fetch_value", "get_one"),
     "db.session": ("DatabaseManager", "Session", "unit_of_work"),
     "errors": ("APICode", "APIException", "FieldError", "define"),
+    "events.consumer": ("consumer",),
+    "events.event": ("Event",),
+    "events.outbox": ("publish",),
     "http.router": ("get_router",),
     "ids": ("generate_key",),
+    "jobs": ("job", "progress", "schedule"),
     "log": ("logger",),
     "modules": ("Module",),
     "schema": ("InputSchema", "SchemaBase"),
@@ -54,6 +62,7 @@ __all__ = [
     "CommandBase",
     "CurrentPrincipal",
     "DatabaseManager",
+    "Event",
     "FieldError",
     "FilterTypeEnum",
     "InputSchema",
@@ -68,6 +77,7 @@ __all__ = [
     "Section",
     "Session",
     "add_filters",
+    "consumer",
     "define",
     "fetch_all",
     "fetch_one",
@@ -77,8 +87,12 @@ __all__ = [
     "get_one",
     "get_router",
     "insert_many",
+    "job",
     "logger",
     "paginate_query",
+    "progress",
+    "publish",
+    "schedule",
     "section",
     "unit_of_work",
     "upsert",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xumi.kernel.auth.principal import Principal
     from xumi.kernel.db.session import UnitOfWork
     from xumi.kernel.errors import Locale
+    from xumi.kernel.jobs.declaration import RunningJob
     from xumi.kernel.resources import Resources
 
 
@@ -29,9 +30,10 @@ class Context:
         locale: the language of texts for the caller.
         ip: the client's address; empty outside a request.
         route: the route template, for example `/api/v1/users/{id}`; a command's or job's name otherwise.
+        job: the job that runs; None outside one.
     """
 
-    __slots__ = ("ip", "locale", "principal", "request_id", "resources", "route", "unit_of_work")
+    __slots__ = ("ip", "job", "locale", "principal", "request_id", "resources", "route", "unit_of_work")
 
     def __init__(
         self, resources: Resources, request_id: str, *, route: str = "", ip: str = "", locale: Locale = "en"
@@ -43,6 +45,7 @@ class Context:
         self.locale: Locale = locale
         self.ip = ip
         self.route = route
+        self.job: RunningJob | None = None
 
 
 _current: ContextVar[Context | None] = ContextVar("xumi_context", default=None)

@@ -81,6 +81,11 @@ class APICode:
         40001, en="The body is not valid JSON: {reason}.", zh="请求体不是有效的 JSON：{reason}。"
     )
     INVALID_ENCODING = define(40002, en="The request is not valid UTF-8.", zh="请求不是有效的 UTF-8 编码。")
+    IDEMPOTENCY_KEY_INVALID = define(
+        40003,
+        en="The header Idempotency-Key must have 1 to 255 visible ASCII characters.",
+        zh="请求头 Idempotency-Key 必须是 1 至 255 个可见 ASCII 字符。",
+    )
     UNAUTHENTICATED = define(40100, en="Sign in first.", zh="请先登录。")
     TOKEN_INVALID = define(40101, en="The token is invalid.", zh="令牌无效。")
     TOKEN_EXPIRED = define(40102, en="The token has expired.", zh="令牌已过期。")
@@ -96,6 +101,11 @@ class APICode:
     CONFLICT = define(40900, en="This conflicts with the present state.", zh="与当前状态冲突。")
     DUPLICATE = define(40901, en="This exists already.", zh="数据已存在。")
     REFERENCED = define(40902, en="Other data refers to this.", zh="存在关联数据。")
+    IDEMPOTENCY_KEY_RUNNING = define(
+        40903,
+        en="The request with this Idempotency-Key is still running; try again.",
+        zh="使用该 Idempotency-Key 的请求仍在处理中，请稍后重试。",
+    )
     BODY_TOO_LARGE = define(
         41300, en="The body is larger than {limit} bytes.", zh="请求体超过 {limit} 字节。"
     )
@@ -103,6 +113,11 @@ class APICode:
         41500, en="Send the body as {expected}.", zh="请以 {expected} 格式发送请求体。"
     )
     VALIDATION_FAILED = define(42200, en="Some values are not valid.", zh="参数校验失败。")
+    IDEMPOTENCY_KEY_REUSED = define(
+        42201,
+        en="This Idempotency-Key was used for another request; take a new one.",
+        zh="该 Idempotency-Key 已用于其他请求，请更换。",
+    )
     RATE_LIMITED = define(
         42900, en="Too many requests; try again in {seconds} s.", zh="请求过于频繁，请在 {seconds} 秒后重试。"
     )
@@ -117,6 +132,7 @@ class APICode:
         50302, en="Others changed the same data; try again.", zh="数据正被他人修改，请重试。"
     )
     OVERLOADED = define(50303, en="The service is busy; try again.", zh="服务繁忙，请重试。")
+    LOCKED = define(50304, en="Others are working on this; try again.", zh="他人正在处理，请稍后重试。")
     DEADLINE_EXCEEDED = define(50400, en="The request took too long.", zh="请求处理超时。")
 
     def __init_subclass__(cls, **kwargs: object) -> None:

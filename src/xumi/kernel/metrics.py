@@ -26,6 +26,47 @@ IN_FLIGHT = Gauge(
     "xumi_http_requests_in_flight", "HTTP requests being answered now.", multiprocess_mode="livesum"
 )
 ERRORS = Counter("xumi_http_errors_total", "HTTP requests that failed, by error code.", ("code",))
+EVENTS_PUBLISHED = Counter(
+    "xumi_events_published_total", "Events committed with their transaction.", ("event",)
+)
+EVENTS_DELIVERED = Counter("xumi_events_delivered_total", "Events that a consumer has taken.", ("consumer",))
+EVENTS_FAILED = Counter(
+    "xumi_events_failed_total", "Deliveries that failed and are tried again.", ("consumer",)
+)
+EVENTS_DEAD = Counter(
+    "xumi_events_dead_total", "Deliveries given up; `xumi events dead` lists them.", ("consumer",)
+)
+EVENTS_LAG = Gauge(
+    "xumi_events_lag_seconds",
+    "Age of the oldest event in the last batch when it was delivered; 0 when nothing waits.",
+    multiprocess_mode="livemax",
+)
+
+JOBS = Counter(
+    "xumi_jobs_total",
+    "Runs of jobs that ended: done, failed, retried, cancelled, returned (at a stop), rescued (the worker died), lost.",
+    ("name", "outcome"),
+)
+JOB_DURATION = Histogram("xumi_job_duration_seconds", "Time that a run of a job took.", ("name",))
+JOBS_DUE = Gauge(
+    "xumi_jobs_due", "Jobs that are due and not begun, in all processes.", multiprocess_mode="livemostrecent"
+)
+JOBS_OLDEST = Gauge(
+    "xumi_jobs_oldest_due_seconds",
+    "For how long the oldest of them has been due.",
+    multiprocess_mode="livemostrecent",
+)
+
+_CACHE_READS = Counter(
+    "xumi_cache_reads_total",
+    "Values asked of the cache: found, computed, or shared with another one who computed.",
+    ("result",),
+)
+CACHE_HITS = _CACHE_READS.labels("hit")
+CACHE_MISSES = _CACHE_READS.labels("miss")
+CACHE_SHARED = _CACHE_READS.labels("shared")
+CACHE_EVICTIONS = Counter("xumi_cache_evictions_total", "Values that the cache gave up for want of room.")
+CACHE_BYTES = Gauge("xumi_cache_bytes", "What the cache in memory holds.", multiprocess_mode="livesum")
 
 # labels() costs 3.5 µs; a child kept here 1.3 (docs/operations/performance.md).
 _children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -41,6 +82,12 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
     counter, histogram = children
     counter.inc()
     histogram.observe(seconds)
+
+
+def observe_job(name: str, outcome: str, seconds: float) -> None:
+    """Count one run of a job that has ended."""
+    JOBS.labels(name, outcome).inc()
+    JOB_DURATION.labels(name).observe(seconds)
 
 
 def render() -> tuple[bytes, str]:

@@ -1,8 +1,8 @@
 """Features, and how they are found: a folder with a `MODULE` is a feature; nothing else has to be edited.
 
 Features are searched in the packages that `MODULES` lists (by default Xumi's own) and in the folder `modules/` of the
-directory that `xumi` is started in. Of each, the files `models`, `errors`, `consumers`, `commands` (or `command`) and `api`
-are imported where present.
+directory that `xumi` is started in. Of each, the files `models`, `errors`, `events`, `service`, `consumers`, `commands` (or
+`command`) and `api` are imported where present.
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from xumi.kernel.resources import Resources
 
 PROJECT_PACKAGE = "modules"
-_PARTS = ("models", "errors", "consumers", "commands", "command")
+_PARTS = ("models", "errors", "events", "service", "consumers", "commands", "command")
+# The kernel's own tables, which migrations compare with the database too.
+_KERNEL_TABLES = (
+    "xumi.kernel.counters",
+    "xumi.kernel.events",
+    "xumi.kernel.idempotency",
+    "xumi.kernel.jobs.models",
+    "xumi.kernel.locks",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +96,8 @@ def discover(packages: Sequence[str], directory: Path | None = None) -> list[Fea
     """
     directory = Path.cwd() if directory is None else directory
     features: dict[str, Feature] = {}
+    for name in _KERNEL_TABLES:
+        _import(name)
     names = list(packages)
     # A project's own code (its modules, its envelope) is imported from its directory.
     if str(directory) not in sys.path:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from xumi.kernel.auth.permission import Access
 from xumi.kernel.auth.token import TokenIssuer
+from xumi.kernel.cache import Cache
+from xumi.kernel.cache_engine import MemoryEngine
 from xumi.kernel.context import Context, enter
 from xumi.kernel.db.engine import Database
 from xumi.kernel.db.notify import Notifier
@@ -50,6 +52,7 @@ class Resources:
         self.envelope = _load_envelope(settings.api_envelope)
         runtime = os.environ.get(RUNTIME_DIRECTORY)
         self.limiter = RateLimiter(settings.rate_limit_storage_uri, Path(runtime) if runtime else None)
+        self.cache = Cache(MemoryEngine(settings.cache_max_bytes))
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -106,7 +109,11 @@ class Resources:
 
 def chores(resources: Resources) -> list[Chore]:
     """What a worker of this process does."""
-    return []
+    from xumi.kernel.events.relay import Relay
+    from xumi.kernel.jobs.runner import JobRunner
+    from xumi.kernel.jobs.scheduler import Scheduler
+
+    return [Relay(resources), JobRunner(resources), Scheduler(resources)]
 
 
 def _granted(features: Sequence[Feature]) -> dict[str, frozenset[str]]:

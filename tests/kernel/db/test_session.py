@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -46,6 +47,42 @@ async def test_a_block_commits_and_an_error_rolls_back(database: Database, work:
         await fail()
     assert await fetch_value(COUNT) == 1
     assert in_use(database) == 0
+
+
+async def test_hooks_before_the_commit_belong_to_the_transaction(work: Context) -> None:
+    order: list[str] = []
+
+    async def write(session: AsyncSession) -> None:
+        order.append("before")
+        session.add(Author(name="hook"))
+
+    async def write_again(session: AsyncSession) -> None:
+        assert await session.scalar(COUNT) == 1
+        order.append("again")
+
+    async def fail(session: AsyncSession) -> None:
+        session.add(Author(name="lost"))
+        raise ZeroDivisionError
+
+    async with unit_of_work() as unit:
+        unit.before_commit(write)
+        unit.before_commit(write_again)
+        unit.after_commit(lambda: order.append("after"))
+        await unit.commit()
+        await unit.commit()
+    assert order == ["before", "again", "after"]
+    async with unit_of_work() as unit:
+        unit.before_commit(fail)
+        await unit.rollback()
+    with pytest.raises(ZeroDivisionError):
+        await commit_with(fail)
+    assert await fetch_value(COUNT) == 1
+
+
+async def commit_with(hook: Callable[[AsyncSession], Awaitable[None]]) -> None:
+    async with unit_of_work() as unit:
+        unit.session.add(Author(name="lost"))
+        unit.before_commit(hook)
 
 
 async def test_reads_run_inside_an_open_transaction(work: Context) -> None:
@@ -373,3 +410,33 @@ async def test_closing_inside_a_cancelled_scope_is_finished_in_the_background(
         assert await session.scalar(COUNT) == 0
     assert in_use(single) == 0
     await single.close()
+
+
+async def test_hooks_before_the_commit_are_part_of_the_transaction(database: Database, work: Context) -> None:
+    del work
+    unit = UnitOfWork(database)
+
+    async def add_one_more(session: AsyncSession) -> None:
+        session.add(Author(name="by the last hook"))
+
+    async def add(session: AsyncSession) -> None:
+        session.add(Author(name="by a hook"))
+        unit.before_commit(add_one_more)
+
+    async def fail(session: AsyncSession) -> None:
+        session.add(Author(name="by a hook that fails"))
+        raise ZeroDivisionError
+
+    unit.before_commit(add)
+    await unit.rollback()
+    await unit.commit()
+    assert await fetch_value(COUNT) == 0
+    unit.before_commit(add)
+    await unit.commit()
+    assert await fetch_value(COUNT) == 2
+    unit.before_commit(fail)
+    with pytest.raises(ZeroDivisionError):
+        await unit.commit()
+    await unit.close()
+    assert await fetch_value(COUNT) == 2
+    assert in_use(database) == 0

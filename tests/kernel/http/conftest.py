@@ -1,5 +1,6 @@
 """A small application of routes that a test declares itself, on the real pipeline."""
 
+import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from tests.kernel.http.things import Start, answer
 from xumi.kernel import log
 from xumi.kernel.config import Settings
 from xumi.kernel.http.pipeline import Pipeline
@@ -35,6 +37,7 @@ def serve(tmp_path: Path) -> Serve:
         values: dict[str, Any] = {
             "app_env": "test",
             "database_url": f"sqlite:///{tmp_path}/test.db",
+            "worker_enabled": False,
             **settings,
         }
         app = Pipeline(Resources(Settings(**values)), RouteTable(router.routes), FastAPI())
@@ -48,3 +51,9 @@ def serve(tmp_path: Path) -> Serve:
             await app.resources.close()
 
     return run
+
+
+@pytest.fixture
+def start(database_url: str) -> Start:
+    """`async with start(router, setting=…) as client:` — a caller who may do things, on a migrated database."""
+    return functools.partial(answer, database_url)

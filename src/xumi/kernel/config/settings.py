@@ -153,6 +153,9 @@ class Settings(Section):
         "memory://",
         description="Where requests are counted: `memory://` (all workers of one server together).",
     )
+    cache_max_bytes: int = Field(
+        67_108_864, ge=0, description="Memory for cached values, each process; 0 keeps none."
+    )
     cors_origins: list[Origin] = Field(
         [], description="Origins of browsers that may call the API; `*` for any."
     )
@@ -172,6 +175,12 @@ class Settings(Section):
     worker_enabled: bool = Field(
         True, description="The server also delivers events and runs jobs; off: processes of `xumi worker` do."
     )
+    job_concurrency: int = Field(16, ge=1, le=1000, description="Jobs at one time, each process.")
+    job_lease_seconds: Seconds = Field(
+        30.0,
+        description="After this time without a sign of life a worker counts as dead and its jobs run again.",
+    )
+    job_keep_days: int = Field(30, ge=1, description="How long jobs that have ended can be looked at.")
     request_body_limit_bytes: int = Field(
         1_048_576, ge=0, description="Largest body of a route that declares none."
     )

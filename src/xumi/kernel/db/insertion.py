@@ -7,7 +7,7 @@ transaction, and the entities become persistent. Everything else, and whatever t
 tells what is wrong; a refused transaction has left nothing behind.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Column, ColumnElement, Dialect, Table, insert
@@ -19,6 +19,8 @@ from xumi.kernel.db.runner import NotWritten, Query
 
 if TYPE_CHECKING:
     from xumi.kernel.db.engine import Database
+
+Rows = Sequence[tuple[Table, Mapping[str, Any]]]
 
 # Who listens to these expects a flush.
 _SESSION_EVENTS = ("before_flush", "after_flush", "after_flush_postexec", "before_commit")
@@ -130,9 +132,14 @@ class Insertions:
     def __init__(self, database: "Database") -> None:
         self._database = database
         self._plans: dict[Mapper[Any], _Plan | None] = {}
+        self._compiled: dict[tuple[Table, tuple[str, ...]], Any] = {}
 
-    async def commit(self, session: AsyncSession) -> bool:
+    async def commit(self, session: AsyncSession, rows: Rows = ()) -> bool:
         """Commit a session that has only added entities of plain models.
+
+        Args:
+            session: what to commit.
+            rows: what to insert after its entities, as table and values by column.
 
         Returns:
             False if it holds something else, or was refused: nothing has been written and the session is as it was.
@@ -142,7 +149,7 @@ class Insertions:
         """
         sync = session.sync_session
         writer = self._database.writer
-        if writer is None or not sync.new or _needs_flush(sync):
+        if writer is None or not (sync.new or rows) or _needs_flush(sync):
             return False
         # As they were added.
         entities = list(sync.new)
@@ -151,13 +158,16 @@ class Insertions:
             if len(found) > 1:
                 found.sort(key=lambda pair: self._place(pair[1].table))
             written = [(entity, *plan.values(entity)) for entity, plan in found]
+            queries = [query for _, query, _ in written] + [self._query(table, row) for table, row in rows]
         except Exception:
             # A default that fails, a value that its type does not take: the ORM says so in its own words.
             return False
-        tables = frozenset(plan.table.fullname for _, plan in found)
+        tables = frozenset(
+            {*(plan.table.fullname for _, plan in found), *(table.fullname for table, _ in rows)}
+        )
         try:
             with self._database.writing(tables):
-                await writer.write([query for _, query, _ in written])
+                await writer.write(queries)
         except NotWritten:
             return False
         for entity, _, made in written:
@@ -167,6 +177,20 @@ class Insertions:
         # Nothing is left to flush and there is no connection: this ends the session's transaction, without a switch of stacks.
         sync.commit()
         return True
+
+    def _query(self, table: Table, row: Mapping[str, Any]) -> Query:
+        names = tuple(row)
+        compiled = self._compiled.get((table, names))
+        if compiled is None:
+            statement = insert(table).inline()
+            compiled = statement.compile(dialect=self._database.engine.dialect, column_keys=list(names))
+            self._compiled[table, names] = compiled
+        processors = compiled._bind_processors
+        arguments = []
+        for name in compiled.positiontup or ():
+            process: Any = processors.get(name)
+            arguments.append(row[name] if process is None else process(row[name]))
+        return Query(str(compiled), tuple(arguments))
 
     def _plan(self, mapper: Mapper[Any]) -> _Plan:
         try:
@@ -204,3 +228,19 @@ def has_begun(session: AsyncSession) -> bool:
 def note_begin(session: Session, *_: object) -> None:
     """Listens to `after_begin`: what follows belongs into that transaction."""
     session.info[_BEGUN] = True
+
+
+async def insert_rows(session: AsyncSession, rows: Rows) -> None:
+    """Insert rows after everything else that a session holds, one statement for each table."""
+    # One switch of stacks for all of it: each costs as much as a small query.
+    await session.run_sync(_insert_rows, rows)
+
+
+def _insert_rows(session: Session, rows: Rows) -> None:
+    session.flush()
+    by_table: dict[Table, list[Mapping[str, Any]]] = {}
+    for table, row in rows:
+        by_table.setdefault(table, []).append(row)
+    connection = session.connection()
+    for table, group in by_table.items():
+        connection.execute(insert(table).inline(), group)

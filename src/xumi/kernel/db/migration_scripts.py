@@ -20,7 +20,9 @@ from xumi.kernel.db.revisions import OwnerName
 
 
 def owner_of_table(table: Table) -> OwnerName:
-    """Who defines a table: the library, if its model is in the package `xumi`."""
+    """Who defines a table: the library, if its model is in the package `xumi`, or the table's `info` says so."""
+    if table.info.get("owner") == "library":
+        return "library"
     for mapper in ModelBase.registry.mappers:
         if table in mapper.tables:
             return "library" if mapper.class_.__module__.partition(".")[0] == "xumi" else "project"

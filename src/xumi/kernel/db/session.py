@@ -7,18 +7,19 @@ byte of the response, and a commit that fails is an error of the request.
 import asyncio
 import inspect
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session as OrmSession
 
 from xumi.kernel.config import CONFIG
 from xumi.kernel.context import current, find_current
 from xumi.kernel.db.errors import is_retryable, translate
-from xumi.kernel.db.insertion import has_begun
+from xumi.kernel.db.insertion import has_begun, insert_rows
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.db.runner import ConnectionRunner, Query, Rows, Runner
 
@@ -89,6 +90,7 @@ class UnitOfWork:
         self._database = database
         self._session: AsyncSession | None = None
         self._before: list[Callable[[AsyncSession], Awaitable[None]]] = []
+        self._last_rows: list[tuple[Table, Mapping[str, Any]]] = []
         self._hooks: list[Callable[[], Awaitable[None] | None]] = []
         self._turn: asyncio.Lock | None = None
 
@@ -105,6 +107,11 @@ class UnitOfWork:
         return self._session is not None and self._session.in_transaction()
 
     @property
+    def touched(self) -> bool:
+        """Whether a commit has anything to do."""
+        return self.active or bool(self._before) or bool(self._hooks)
+
+    @property
     def runner(self) -> Runner:
         """Runs reads inside the transaction."""
         if self._turn is None:
@@ -112,15 +119,33 @@ class UnitOfWork:
         return _TransactionRunner(self.session, self._turn)
 
     def before_commit(self, hook: Callable[[AsyncSession], Awaitable[None]]) -> None:
-        """Call `hook` with the session when all other work is done, inside the transaction; forgotten on rollback."""
-        self._before.append(hook)
+        """Call `hook` with the session when all other work is done, inside the transaction; forgotten on rollback.
+
+        The same function is called once, however often it was given; so it is with `after_commit`.
+        """
+        if hook not in self._before:
+            self._before.append(hook)
+
+    def find_before_commit(self, kind: type[T]) -> T | None:
+        """The hook of this class that waits for the commit, so that several pieces of work can share one."""
+        return next((hook for hook in self._before if isinstance(hook, kind)), None)
+
+    def insert_last(self, table: Table, row: Mapping[str, Any]) -> None:
+        """Insert a row when all other work and the hooks are done, inside the transaction; forgotten on rollback.
+
+        Args:
+            table: where it goes.
+            row: values by column; the same columns each time.
+        """
+        self._last_rows.append((table, row))
 
     def after_commit(self, hook: Callable[[], Awaitable[None] | None]) -> None:
         """Call `hook` once the commit has succeeded; forgotten on rollback.
 
         A process may die between the commit and the hook: use it for what may be lost, such as dropping a cache entry.
         """
-        self._hooks.append(hook)
+        if hook not in self._hooks:
+            self._hooks.append(hook)
 
     async def commit(self) -> None:
         """Run the first hooks, make everything durable, then run the others.
@@ -128,10 +153,13 @@ class UnitOfWork:
         Raises:
             SQLAlchemyError: the commit failed and nothing was kept; `kernel.db.errors.translate` says what to tell the caller.
         """
-        before, self._before = self._before, []
-        for prepare in before:
-            await prepare(self.session)
-        if self.active and not await self._database.insertions.commit(self.session):
+        while self._before:
+            # A hook may register another one.
+            await self._before.pop(0)(self.session)
+        rows, self._last_rows = self._last_rows, []
+        if (self.active or rows) and not await self._database.insertions.commit(self.session, rows):
+            if rows:
+                await insert_rows(self.session, rows)
             await self.session.commit()
         hooks, self._hooks = self._hooks, []
         for hook in hooks:
@@ -142,6 +170,7 @@ class UnitOfWork:
     async def rollback(self) -> None:
         """Undo everything since the last commit. Safe to call twice, and on a cancelled task."""
         self._before.clear()
+        self._last_rows.clear()
         self._hooks.clear()
         if self._session is not None:
             await _finish(self._session.rollback())
@@ -149,6 +178,7 @@ class UnitOfWork:
     async def close(self) -> None:
         """Roll back what was not committed and give the connection back. Safe to call twice, and on a cancelled task."""
         self._before.clear()
+        self._last_rows.clear()
         self._hooks.clear()
         if self._session is not None:
             session, self._session = self._session, None
@@ -188,6 +218,39 @@ async def unit_of_work(resources: HasDatabase | None = None) -> AsyncIterator[Un
     finally:
         if context is not None:
             context.unit_of_work = outer
+        await work.close()
+
+
+@asynccontextmanager
+async def separate_transaction(
+    resources: HasDatabase | None = None, *, beside: bool = False
+) -> AsyncIterator[AsyncSession]:
+    """A transaction beside whatever runs: committed at the end of the block, rolled back on any error.
+
+    Args:
+        resources: what holds the database; the running context's by default.
+        beside: the running unit of work may have a transaction open. On SQLite, which has one writer, this one may have to wait
+            for that one's end.
+
+    Raises:
+        RuntimeError: the running unit of work has a transaction open, for whose end this one would wait on SQLite.
+    """
+    context = find_current()
+    if (
+        not beside
+        and context is not None
+        and context.unit_of_work is not None
+        and context.unit_of_work.active
+    ):
+        raise RuntimeError(
+            "A transaction is open here, and on SQLite, which has one writer, a second would wait for its end: do this "
+            "before the transaction begins, or, where it takes one, pass session=… to make it part of that transaction."
+        )
+    work = UnitOfWork((resources or current().resources).database)
+    try:
+        yield work.session
+        await work.commit()
+    finally:
         await work.close()
 
 

@@ -34,6 +34,18 @@ _SECURITY = {
         "description": "The access token as user name, no password.",
     },
 }
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Names this request. Sent again with the same key, it does not happen again and gets the first answer, with "
+    "the header `Idempotency-Replayed: true`. Kept for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+_IDEMPOTENCY_REFUSALS = {
+    "409": "The request with this Idempotency-Key is still running (40903), or another conflict.",
+    "422": "This Idempotency-Key was used for another request (42201), or some values are not valid.",
+}
 _SAMPLE_DATA = "<data>"
 
 
@@ -106,6 +118,12 @@ def _complete(operation: dict[str, Any], route: Route, envelope: Envelope) -> No
         "description": "An error; its code is explained in the list of errors.",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
     }
+    if route.policy.idempotent:
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+        responses |= {
+            status: {**responses["default"], "description": text}
+            for status, text in _IDEMPOTENCY_REFUSALS.items()
+        }
     if route.policy.public:
         operation["security"] = []
     else:

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xumi.kernel import log, metrics
 from xumi.kernel.auth.principal import Principal
-from xumi.kernel.context import Context, activate, deactivate
+from xumi.kernel.context import Context, activate, current, deactivate
 from xumi.kernel.errors import APICode, APIException
 from xumi.kernel.http.client_address import client_ip, rate_limit_caller
 from xumi.kernel.http.deadline import Deadline, Deadlines
@@ -30,6 +30,7 @@ from xumi.kernel.http.draining import stop_gently
 from xumi.kernel.http.envelope import Failure
 from xumi.kernel.http.execution import Handler, Uncompilable
 from xumi.kernel.http.failure import choose_locale, translate
+from xumi.kernel.http.idempotency import OnceHandler
 from xumi.kernel.http.router import Route, RouteTable
 from xumi.kernel.ratelimit import Rule
 
@@ -46,12 +47,10 @@ _READ = frozenset(
         b"origin",
         b"content-length",
         b"content-type",
-        b"accept",
-        b"accept-language",
         b"transfer-encoding",
     )
 )
-_EXPOSED = b"X-Request-ID, X-Response-Time, Retry-After, Content-Disposition"
+_EXPOSED = b"X-Request-ID, X-Response-Time, Retry-After, Content-Disposition, Idempotency-Replayed"
 _PREFLIGHT_SECONDS = b"600"
 _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -90,8 +89,16 @@ class Pipeline:
         self._trusted = settings.trusted_proxies
         self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
         self.uncompiled: dict[str, str] = {}
-        self._handlers = self._choose_handlers(table)
+        self._handlers = self._make_handlers(table)
         self._headers = _SECURITY_HEADERS + ([_HSTS] if settings.app_env == "production" else [])
+
+    def _make_handlers(self, table: RouteTable) -> dict[int, Handler]:
+        """Each route's way to run, once for each key where it is idempotent."""
+        handlers = self._choose_handlers(table)
+        for route in table.routes:
+            if route.policy.idempotent:
+                handlers[id(route)] = OnceHandler(route.label, handlers[id(route)], self._render)
+        return handlers
 
     def _choose_handlers(self, table: RouteTable) -> dict[int, Handler]:
         """Each route's way to run: compiled where it can be. What compiles leans on FastAPI's insides, which may change."""
@@ -266,15 +273,13 @@ class Pipeline:
             return
         if (unit_of_work := exchange.context.unit_of_work) is not None:
             await unit_of_work.rollback()
-        status, headers, body = self._render(exchange, exception)
+        status, headers, body = self._render(exchange.scope, exception)
         await exchange.send({"type": "http.response.start", "status": status, "headers": headers})
         await exchange.send({"type": "http.response.body", "body": body})
 
-    def _render(
-        self, exchange: Exchange, exception: APIException
-    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        context, scope = exchange.context, exchange.scope
-        context.locale = choose_locale(exchange.headers.get(b"accept-language", b"").decode("latin-1"))
+    def _render(self, scope: Scope, exception: APIException) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        context, wanted = current(), dict(scope["headers"])
+        context.locale = choose_locale(wanted.get(b"accept-language", b"").decode("latin-1"))
         failure = Failure(
             status=exception.code.status,
             code=exception.code.number,
@@ -286,7 +291,7 @@ class Pipeline:
             errors=exception.errors,
         )
         body: Any
-        if b"application/problem+json" in exchange.headers.get(b"accept", b""):
+        if b"application/problem+json" in wanted.get(b"accept", b""):
             status, body, media_type = failure.status, failure.problem(), b"application/problem+json"
         else:
             (status, body), media_type = self.resources.envelope.failure(failure), b"application/json"

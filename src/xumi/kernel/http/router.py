@@ -22,7 +22,7 @@ from fastapi.params import Form
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from pydantic_core import to_json
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from xumi.kernel.context import current
@@ -45,6 +45,7 @@ class Policy:
         rate_limit: a rule of its own; None counts under the default rule, False is not counted.
         body_limit_bytes: the largest body; None for the default.
         deadline_seconds: until the first response byte; None for the default.
+        idempotent: a request with a header `Idempotency-Key` happens once.
     """
 
     permission: str | None = None
@@ -52,6 +53,7 @@ class Policy:
     rate_limit: Rule | bool | None = None
     body_limit_bytes: int | None = None
     deadline_seconds: float | None = None
+    idempotent: bool = False
 
 
 async def _shared_response(response: Response) -> Response:
@@ -71,6 +73,7 @@ class Route(APIRoute):
         self.declared_endpoint = endpoint
         self._adapter: TypeAdapter[Any] | None = None
         streams = inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint)
+        self._generates = streams
         wraps_data = isinstance(options.get("response_class"), DefaultPlaceholder) and not streams
         self.structs = find_structs(endpoint, path)
         if self.structs.body is not None and not wraps_data:
@@ -84,6 +87,17 @@ class Route(APIRoute):
         if self.structs.body is not None and self.body_field is not None:
             raise StartError(f"{path}: a handler that takes a msgspec struct takes no other body.")
         self.takes_json = self.structs.body is not None or (self.body_field is not None and not takes_form)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it declares to answer with a stream or a file."""
+        kinds = [
+            self.response_class,
+            inspect.signature(self.declared_endpoint, eval_str=True).return_annotation,
+        ]
+        return self._generates or any(
+            isinstance(kind, type) and issubclass(kind, StreamingResponse | FileResponse) for kind in kinds
+        )
 
     @property
     def label(self) -> str:
@@ -199,6 +213,7 @@ class Router:
         rate_limit: str | bool | None = None,
         body_limit_bytes: int | None = None,
         deadline_seconds: float | None = None,
+        idempotent: bool = False,
         **options: Any,
     ) -> None:
         """Declare a route.
@@ -211,10 +226,12 @@ class Router:
             rate_limit: a limit of its own, `10/minute`; False does not count its calls.
             body_limit_bytes: the largest body.
             deadline_seconds: the longest time until the first byte of the response.
+            idempotent: a request that is sent again with the same `Idempotency-Key` gets the answer of the first.
             options: what FastAPI takes: `methods`, `status_code`, `summary`, `responses` …
 
         Raises:
-            StartError: it declares neither a permission nor `public=True`, or both, or something that cannot be read.
+            StartError: it declares neither a permission nor `public=True`, or both, or something that cannot be read; or it
+                is idempotent and public, or streams.
         """
         self._router.add_api_route(path, endpoint, **options)
         route = self.routes[-1]
@@ -223,7 +240,15 @@ class Router:
         if (permission is None) != public:
             raise StartError(f"{route.label}: declare either permission=… or public=True on this route.")
         rule = Rule.parse(route.label, rate_limit) if isinstance(rate_limit, str) else rate_limit
-        route.policy = Policy(permission, public, rule, body_limit_bytes, deadline_seconds)
+        if idempotent and public:
+            raise StartError(
+                f"{route.label}: a public route cannot be idempotent, because keys belong to the caller who is signed in."
+            )
+        if idempotent and route.streams:
+            raise StartError(
+                f"{route.label}: a stream cannot be idempotent, because its answer is remembered."
+            )
+        route.policy = Policy(permission, public, rule, body_limit_bytes, deadline_seconds, idempotent)
 
     def api_route(self, path: str, **options: Any) -> Declare:
         """Declare a route for the `methods` given; what it takes stands at `add_api_route`."""

@@ -92,6 +92,8 @@ def emit(level: int, name: str, message: object, fields: Record, error: BaseExce
         context = find_current()
         if context is not None:
             head["request_id"] = context.request_id
+            if context.job is not None:
+                head |= {"job": context.job.name, "job_id": context.job.id}
         line = _line(head | _cleaned(fields, error))
         if len(line) > _MAX_LINE:
             line = _line(head | {"fields_left_out": sorted(map(clean_text, fields))[:_MAX_NAMES]})

@@ -14,7 +14,7 @@ from xumi.modules.poster.schemas import PosterCreate, PosterOut
 router = get_router(prefix="/poster")
 
 
-@router.post("/add", permission="poster:add", status_code=201)
+@router.post("/add", permission="poster:add", status_code=201, idempotent=True)
 async def add_poster(session: Session, principal: CurrentPrincipal, body: PosterCreate) -> str:
     """Put up a poster; `data` is its id."""
     return await service.add(session, principal, body)

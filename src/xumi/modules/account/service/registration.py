@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from xumi.kernel.auth.password import hash_password
 from xumi.kernel.config import Settings
 from xumi.kernel.errors import APIException, StartError
+from xumi.kernel.events import publish
 from xumi.modules.account.enums import Role
+from xumi.modules.account.events import UserRegistered
 from xumi.modules.account.models import User, UserRole
 from xumi.modules.account.schemas import Register, Username
 from xumi.modules.account.service.policy import check_password
@@ -17,12 +19,14 @@ from xumi.modules.account.service.user import add_user
 
 
 async def register(session: AsyncSession, data: Register) -> User:
-    """Make an account with the role `user`.
+    """Make an account with the role `user`; `UserRegistered` tells of it.
 
     Raises:
         APIException: DUPLICATE, naming the fields that are taken; VALIDATION_FAILED for the password.
     """
-    return await _create(session, data, {Role.USER})
+    user = await _create(session, data, {Role.USER})
+    publish(UserRegistered(user_id=user.id, username=data.username, email=data.email))
+    return user
 
 
 async def create_administrator(session: AsyncSession, data: Register) -> User:
