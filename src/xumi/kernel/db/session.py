@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session as OrmSession
 from xumi.kernel.config import CONFIG
 from xumi.kernel.context import current, find_current
 from xumi.kernel.db.errors import is_retryable, translate
-from xumi.kernel.db.insertion import has_begun, insert_rows
+from xumi.kernel.db.insertion import has_begun
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.db.runner import ConnectionRunner, Query, Rows, Runner
 
@@ -159,7 +159,7 @@ class UnitOfWork:
         rows, self._last_rows = self._last_rows, []
         if (self.active or rows) and not await self._database.insertions.commit(self.session, rows):
             if rows:
-                await insert_rows(self.session, rows)
+                await self._database.insertions.insert(self.session, rows)
             await self.session.commit()
         hooks, self._hooks = self._hooks, []
         for hook in hooks:
