@@ -132,7 +132,9 @@ class Database:
             return engine
         if self.dialect == "sqlite":
             options |= {"pool_size": min(size, SQLITE_SESSIONS), "connect_args": sqlite.CONNECT_ARGUMENTS}
-            engine = create_async_engine(self.url, **options)
+            from xumi.kernel.db.sqlite_driver import DRIVER
+
+            engine = create_async_engine(self.url, module=DRIVER, **options)
             sqlite.install(engine.sync_engine)
             return engine
         from xumi.kernel.db import mysql
