@@ -1,6 +1,7 @@
 """`xumi routes`: who may call what."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 from tests.cli.conftest import Xumi
@@ -40,3 +41,30 @@ def test_how_each_route_runs(xumi: Xumi) -> None:
     runs = {route["path"]: route["runs"] for route in routes}
     assert runs["/api/v1/users"] == "compiled"
     assert runs["/docs"] == "FastAPI: a response class of its own"
+
+
+def test_who_may_call_what(xumi_process: Xumi, project: Path) -> None:
+    def audit() -> tuple[dict[str, list[str]], str]:
+        result = xumi_process("routes", "--audit", "--json")
+        assert result.code == 0, result.err
+        return {f"{row['method']} {row['path']}": row["roles"] for row in json.loads(result.out)}, result.err
+
+    by_grants, said = audit()
+    assert "modules' grants" in said
+    assert xumi_process("init-db").code == 0
+    by_database, said = audit()
+    assert said == ""
+    assert by_database == by_grants
+    for label, expected in (
+        ("GET /api/v1/users", ["admin"]),
+        ("GET /poster/list", ["admin", "user"]),
+        ("POST /auth/login", ["admin", "user"]),
+    ):
+        assert by_database[label] == expected, label
+    taken = "DELETE FROM access_role_permission WHERE permission = 'poster:list'"
+    with sqlite3.connect(project / "data" / "xumi.db") as database:
+        database.execute(taken)
+    assert audit()[0]["GET /poster/list"] == ["admin"]
+    table = [line.split() for line in xumi_process("routes", "--audit").out.splitlines()]
+    assert table[0] == ["METHOD", "PATH", "PERMISSION", "MODULE", "@admin", "@user"]
+    assert ["GET", "/poster/list", "poster:list", "poster", "yes", "-"] in table

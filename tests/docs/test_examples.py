@@ -23,6 +23,7 @@ FOLLOWED = [
     "docs/tutorial/quick-start.md",
     "docs/guide/add-module.md",
     "docs/guide/cache.md",
+    "docs/guide/permissions.md",
     "docs/guide/idempotency.md",
     "docs/guide/testing.md",
     "docs/guide/jobs.md",

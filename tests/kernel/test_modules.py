@@ -8,7 +8,7 @@ import pytest
 
 from xumi.kernel.errors import StartError
 from xumi.kernel.http.router import RouteTable
-from xumi.kernel.modules import Feature, discover
+from xumi.kernel.modules import Feature, Permission, declared_permissions, discover
 
 MODULE = "from xumi.kernel.modules import Module\nMODULE = Module(name={name!r}, title_en='T', title_zh='T'{more})\n"
 API = "from xumi.kernel import get_router\nrouter = get_router()\n@router.get('/x', {access})\nasync def get_x() -> str:\n    return 'x'\n"
@@ -169,4 +169,35 @@ def test_a_command_name_belongs_to_one_command(project: Path) -> None:
     add(project, "one", commands=command.format(cls="A"))
     add(project, "two", commands=command.format(cls="B"))
     with pytest.raises(StartError, match="same-name"):
+        found(project)
+
+
+def test_permissions_have_the_routes_summary_or_the_modules_titles(project: Path) -> None:
+    described = API.format(access="permission='article:read'").replace(
+        "    return", '    """Read it.\n\n    Slowly.\n    """\n    return'
+    )
+    add(project, "article", api=described)
+    add(project, "plain", access="permission='plain:read'")
+    more = ", permissions={'titled:read': ('Read', '读'), 'titled:price': ('Prices', '价格')}, grants={'user': ['titled:price']}"
+    add(project, "titled", access="permission='titled:read'", more=more)
+    assert declared_permissions(found(project)) == {
+        code: Permission(code, feature, english, chinese)
+        for code, feature, english, chinese in (
+            ("article:read", "article", "Read it", "Read it"),
+            ("plain:read", "plain", "GET /api/v1/plain/x", "GET /api/v1/plain/x"),
+            ("titled:read", "titled", "Read", "读"),
+            ("titled:price", "titled", "Prices", "价格"),
+        )
+    }
+
+
+@pytest.mark.parametrize("code", ["article", "Article:read", "article:read,user:list", "*", f"a:{'b' * 127}"])
+def test_a_permission_is_written_as_permissions_are(project: Path, code: str) -> None:
+    add(project, "article", more=f", permissions={{{code!r}: ('x', 'x')}}")
+    with pytest.raises(StartError, match="article:publish"):
+        found(project)
+    sys.modules.pop("modules.article")
+    (project / "modules" / "article" / "__init__.py").write_text(MODULE.format(name="article", more=""))
+    (project / "modules" / "article" / "api.py").write_text(API.format(access=f"permission={code!r}"))
+    with pytest.raises(StartError, match="article:publish"):
         found(project)

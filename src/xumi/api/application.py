@@ -17,6 +17,7 @@ from xumi.kernel.http.pipeline import Pipeline
 from xumi.kernel.http.router import Route, Router, RouteTable
 from xumi.kernel.modules import Feature, discover
 from xumi.kernel.resources import Resources
+from xumi.modules.access.service import synchronise
 from xumi.modules.account.service import ensure_first_administrator
 
 
@@ -64,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Application:
 
 
 async def prepare(app: Application) -> tuple[str, str | None] | None:
-    """Bring the database to head and see to it that there is an administrator.
+    """Bring the database to head, and see to it that it knows the permissions and that there is an administrator.
 
     Returns:
         The first administrator's name and, where it was made up just now, his password; None where there was one already.
@@ -81,6 +82,7 @@ async def prepare(app: Application) -> tuple[str, str | None] | None:
             await migrate.upgrade(resources.settings.database_url)
         await resources.database.start()
         with resources.context("prepare"):
+            await synchronise(resources.features)
             async with unit_of_work() as work:
                 return await ensure_first_administrator(work.session, resources.settings)
     finally:

@@ -92,6 +92,11 @@ class APICode:
     LOGIN_FAILED = define(40103, en="The user name or password is wrong.", zh="用户名或密码错误。")
     REFRESH_FAILED = define(40104, en="Sign in again.", zh="请重新登录。")
     FORBIDDEN = define(40300, en="You are not allowed to do this.", zh="权限不足。")
+    GRANT_REFUSED = define(
+        40301,
+        en="You cannot give what you do not hold yourself: {missing}.",
+        zh="不能授予您自己没有的权限：{missing}。",
+    )
     NOT_FOUND = define(40400, en="This does not exist.", zh="数据不存在。")
     ROUTE_NOT_FOUND = define(40401, en="There is no such path.", zh="接口不存在。")
     METHOD_NOT_ALLOWED = define(
@@ -133,6 +138,11 @@ class APICode:
     )
     OVERLOADED = define(50303, en="The service is busy; try again.", zh="服务繁忙，请重试。")
     LOCKED = define(50304, en="Others are working on this; try again.", zh="他人正在处理，请稍后重试。")
+    AUTHORIZATION_UNAVAILABLE = define(
+        50305,
+        en="The service that decides on access does not answer; try again.",
+        zh="权限决策服务暂无响应，请重试。",
+    )
     DEADLINE_EXCEEDED = define(50400, en="The request took too long.", zh="请求处理超时。")
 
     def __init_subclass__(cls, **kwargs: object) -> None:

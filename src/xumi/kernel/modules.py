@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from xumi.kernel.auth import EVERYTHING
+from xumi.kernel.auth import EVERYTHING, is_permission
 from xumi.kernel.config import Section, register_section
 from xumi.kernel.errors import StartError
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PROJECT_PACKAGE = "modules"
 _PARTS = ("models", "errors", "events", "service", "consumers", "commands", "command")
+MAX_TITLE_LENGTH = 200
 # The kernel's own tables, which migrations compare with the database too.
 _KERNEL_TABLES = (
     "xumi.kernel.counters",
@@ -49,7 +51,9 @@ class Module:
         title_en, title_zh: what people call it.
         depends: names of the features whose services it uses.
         settings: its own section of the configuration, read as `<NAME>__<KEY>`.
-        grants: role → permissions that the role holds from the start.
+        permissions: permission → English and Chinese title, for those whose route's summary says too little, and for those that
+            no route asks for.
+        grants: role → permissions that the role is given when they first appear.
         lifespan: `lifespan(resources)` is entered at start and left at stop.
     """
 
@@ -58,8 +62,19 @@ class Module:
     title_zh: str
     depends: Sequence[str] = ()
     settings: type[Section] | None = None
+    permissions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     grants: Mapping[str, Sequence[str]] = field(default_factory=dict)
     lifespan: Callable[[Resources], AbstractAsyncContextManager[Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a role can be given: `feature` is the name of the module that declares it."""
+
+    code: str
+    feature: str
+    title_en: str
+    title_zh: str
 
 
 @dataclass(slots=True)
@@ -181,19 +196,48 @@ def _last_file(error: BaseException, name: str) -> str:
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
 
 
+def declared_permissions(features: Iterable[Feature]) -> dict[str, Permission]:
+    """The permissions that these features declare, by code: with their routes and in `Module.permissions`.
+
+    Raises:
+        StartError: a permission belongs to two features, or is not written as permissions are.
+    """
+    found: dict[str, Permission] = {}
+    for feature in features:
+        for permission in _permissions_of(feature):
+            other = found.setdefault(permission.code, permission)
+            if other.feature != feature.name:
+                raise StartError(
+                    f"Permission {permission.code!r} is declared by {other.feature} and by {feature.name}: rename one."
+                )
+    return found
+
+
+def _permissions_of(feature: Feature) -> Iterator[Permission]:
+    titled = feature.module.permissions
+    for code, (english, chinese) in titled.items():
+        if not is_permission(code):
+            raise StartError(f"{feature.package}: permission {code!r} must look like article:publish.")
+        yield Permission(code, feature.name, english[:MAX_TITLE_LENGTH], chinese[:MAX_TITLE_LENGTH])
+    for route in feature.routes:
+        code = route.policy.permission or ""
+        if code and code not in titled:
+            title = _summary(route)[:MAX_TITLE_LENGTH]
+            yield Permission(code, feature.name, title, title)
+
+
+def _summary(route: Route) -> str:
+    """What a route does, in one line."""
+    lines = (inspect.getdoc(route.declared_endpoint) or "").splitlines()
+    return route.summary or (lines[0].rstrip(".") if lines else "") or route.label
+
+
 def _check_permissions(features: Mapping[str, Feature]) -> None:
     """A permission belongs to one feature; what is granted must exist."""
-    owners: dict[str, str] = {}
-    for feature in features.values():
-        for route in feature.routes:
-            permission = route.policy.permission
-            if permission is not None and owners.setdefault(permission, feature.name) != feature.name:
-                raise StartError(
-                    f"Permission {permission!r} is declared by {owners[permission]} and by {feature.name}: rename one."
-                )
+    known = declared_permissions(features.values()).keys()
     for feature in features.values():
         for role, permissions in feature.module.grants.items():
-            if unknown := sorted(set(permissions) - owners.keys() - {EVERYTHING}):
+            if unknown := sorted(set(permissions) - known - {EVERYTHING}):
                 raise StartError(
                     f"{feature.package} grants {unknown} to role {role!r}, but no route asks for it."
                 )

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xumi.kernel.auth.decision import DecisionPoint
 from xumi.kernel.auth.permission import Access
 from xumi.kernel.auth.token import TokenIssuer
 from xumi.kernel.cache import Cache
@@ -49,6 +50,7 @@ class Resources:
         self.notifier = Notifier(self.database)
         self.tokens = TokenIssuer(settings)
         self.access = Access(settings.access_token_seconds)
+        self.decisions = DecisionPoint(settings) if settings.authz_url else None
         self.envelope = _load_envelope(settings.api_envelope)
         runtime = os.environ.get(RUNTIME_DIRECTORY)
         self.limiter = RateLimiter(settings.rate_limit_storage_uri, Path(runtime) if runtime else None)
@@ -66,7 +68,10 @@ class Resources:
         await self.database.start()
         self._stack.push_async_callback(self.database.close)
         self._stack.push_async_callback(self._stop_tasks)
-        self.access.replace_roles(_granted(self.features))
+        if self.decisions is not None:
+            self._stack.push_async_callback(self.decisions.close)
+            await self.decisions.start()
+        self.access.replace_roles(self.declared_grants())
         for feature in self.features:
             if feature.module.lifespan is not None:
                 with self.context(f"start {feature.name}"):
@@ -79,6 +84,14 @@ class Resources:
     async def close(self) -> None:
         """Close everything, the last opened first."""
         await self._stack.aclose()
+
+    def declared_grants(self) -> dict[str, frozenset[str]]:
+        """The permissions that the features give to each role from the start."""
+        roles: dict[str, set[str]] = {}
+        for feature in self.features:
+            for role, permissions in feature.module.grants.items():
+                roles.setdefault(role, set()).update(permissions)
+        return {role: frozenset(permissions) for role, permissions in roles.items()}
 
     @contextmanager
     def context(self, name: str) -> Iterator[Context]:
@@ -114,15 +127,6 @@ def chores(resources: Resources) -> list[Chore]:
     from xumi.kernel.jobs.scheduler import Scheduler
 
     return [Relay(resources), JobRunner(resources), Scheduler(resources)]
-
-
-def _granted(features: Sequence[Feature]) -> dict[str, frozenset[str]]:
-    """The permissions that the features give to each role."""
-    roles: dict[str, set[str]] = {}
-    for feature in features:
-        for role, permissions in feature.module.grants.items():
-            roles.setdefault(role, set()).update(permissions)
-    return {role: frozenset(permissions) for role, permissions in roles.items()}
 
 
 def _load_envelope(path: str) -> Envelope:

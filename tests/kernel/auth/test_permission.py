@@ -105,3 +105,46 @@ def test_the_principal_is_the_contexts_or_an_error() -> None:
         assert caught.value.code is APICode.UNAUTHENTICATED
         context.principal = caller
         assert asyncio.run(current_principal()) is caller
+
+
+def test_roles_are_those_held_and_included_as_far_as_they_are_enabled() -> None:
+    access = Access(LIFE)
+    granted = {"user": {"a:read"}, "clerk": {"a:write"}, "chief": {"a:read", "a:write"}}
+    access.replace_roles(granted, {"chief": {"chief", "clerk", "user"}}, {"clerk"})
+    caller = access.check(claims("chief", "disabled"))
+    assert access.roles_of(caller) == {"chief", "clerk", "user"}
+    assert access.roles_of(access.check(claims("user"))) == {"user"}
+    assert access.roles_of(access.check(claims())) == frozenset()
+    assert access.permissions_of(["user", "clerk", "disabled"]) == {"a:read", "a:write"}
+    assert [access.has_role(role) for role in ("chief", "disabled")] == [True, False]
+    # A role wants a second factor through one that it includes, too.
+    assert [access.requires_second_factor([role]) for role in ("clerk", "chief", "user", "disabled")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_nobody_gives_what_he_does_not_hold() -> None:
+    access = make_access()
+    caller = access.check(claims("user", "editor"))
+    access.require_all(caller, {"a:read", "a:write"})
+    access.require_all(caller, set())
+    access.require_all(access.check(claims("admin")), {EVERYTHING, "b:read"})
+    wanted = {"a:read", EVERYTHING, *(f"b:{letter}" for letter in "abcdefgh")}
+    with pytest.raises(APIException) as caught:
+        access.require_all(caller, wanted)
+    assert caught.value.code is APICode.GRANT_REFUSED
+    assert caught.value.text("en").endswith(": *, b:a, b:b, b:c, b:d, ….")
+
+
+def test_while_roles_are_not_known_nobody_is_let_in() -> None:
+    access = make_access()
+    caller = access.check(claims("admin"))
+    access.forget_roles()
+    assert refusal(access, claims("admin")) is APICode.DATABASE_UNAVAILABLE
+    with pytest.raises(APIException):
+        access.roles_of(caller)
+    access.replace_roles({"user": {"a:read"}})
+    assert access.check(claims("user")).permissions == {"a:read"}

@@ -8,24 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, PrimaryKeyConstraint, insert, inspect, text
+from sqlalchemy import MetaData, PrimaryKeyConstraint, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-import xumi.kernel.jobs.models as jobs
 import xumi.modules.account.models as account
-import xumi.modules.poster.models as poster
-from xumi.kernel import clock
-from xumi.kernel.counters import Counter
+from tests.kernel.db.filling import fill
 from xumi.kernel.db import migrate, migration_scripts
 from xumi.kernel.db.engine import Database
 from xumi.kernel.db.migration_lint import lint
 from xumi.kernel.db.model import ModelBase
 from xumi.kernel.db.revisions import heads_reached, library
 from xumi.kernel.errors import StartError
-from xumi.kernel.events.delivery import delivery
-from xumi.kernel.events.outbox import outbox
-from xumi.kernel.idempotency import IdempotencyKey
-from xumi.kernel.locks import Lock
 
 REVISIONS = [script.revision for script in reversed(list(library().scripts.walk_revisions()))]
 
@@ -47,62 +40,6 @@ async def tables(url: str) -> set[str]:
         names = await connection.run_sync(lambda c: set(inspect(c).get_table_names()))
     await database.close()
     return names
-
-
-async def fill(url: str) -> None:
-    """Put a row in every table of the library."""
-    database = Database(url)
-    async with database.sessions() as session:
-        user = account.User(username="a", email="a@example.com", password_hash="x")
-        session.add(user)
-        await session.flush()
-        now = clock.now()
-        session.add_all(
-            [
-                account.UserRole(user_id=user.id, role="user"),
-                account.UserSession(
-                    user_id=user.id,
-                    token_hash="x",
-                    created_at=now,
-                    last_used_at=now,
-                    expires_at=now,
-                    ip="",
-                    user_agent="",
-                ),
-                account.Guess(subject="a", window=1, current=1, previous=0),
-                account.AccessChange(at=now, user_id=user.id, epoch=1),
-                poster.Poster(title="t", content="c", author_id=user.id, author="a"),
-                jobs.JobRow(
-                    name="a.b",
-                    state=jobs.JobState.QUEUED,
-                    priority=0,
-                    due_at=now,
-                    arguments={},
-                    attempt=0,
-                    cancel_requested=False,
-                    created_at=now,
-                ),
-                jobs.ScheduleEntry(name="a.b", timing="x", next_at=now, paused=False, fencing_token=1),
-                jobs.ScheduleRun(name="a.b", tick_at=now, fencing_token=1, created_at=now),
-                IdempotencyKey(fingerprint="x", status=200, body=b"x", created_at=now),
-                Lock(name="a", token=1, expires=0.0),
-                Counter(name="a", value=1, ends=0.0),
-            ]
-        )
-        event = {
-            "id": "a",
-            "name": "a.b",
-            "version": 1,
-            "aggregate": "a",
-            "data": "{}",
-            "consumers": "a.b",
-            "request_id": "a",
-        }
-        await session.execute(insert(outbox).values(published_at=now, relayed=True, position=1, **event))
-        due = {"consumer": "a.b", "position": 1, "aggregate": "a", "state": "pending", "attempts": 0}
-        await session.execute(insert(delivery).values(due_at=now, changed_at=now, **due))
-        await session.commit()
-    await database.close()
 
 
 async def counts(url: str) -> dict[str, int]:

@@ -1,10 +1,12 @@
 """What a caller may do now, decided in memory.
 
 A token says who asks, under which roles and epoch. Roles' permissions, ended sessions and raised epochs are a snapshot in
-this process; whoever owns the tables feeds it (`xumi.modules.account` does), so that no request waits for a query.
+this process; those who own the tables feed it (`xumi.modules.account` and `xumi.modules.access`), so that no request waits for
+a query.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
+from types import MappingProxyType
 
 from xumi.kernel import clock
 from xumi.kernel.auth import EVERYTHING
@@ -13,6 +15,8 @@ from xumi.kernel.auth.token import CLOCK_SKEW_SECONDS, Claims
 from xumi.kernel.errors import APICode, APIException
 
 _MAX_ROLE_SETS = 1000
+_NONE: Mapping[str, frozenset[str]] = MappingProxyType({})
+_SHOWN = 5
 
 
 class Access:
@@ -20,11 +24,18 @@ class Access:
 
     Args:
         token_seconds: life of an access token; what has ended is remembered that long.
+
+    Attributes:
+        refreshers: called after a change of this process, and each time that it looks for changes of others, at least every
+            second; each brings its part of the snapshot up to date.
     """
 
     def __init__(self, token_seconds: int) -> None:
         self._remember_seconds = token_seconds + CLOCK_SKEW_SECONDS
-        self._roles: dict[str, frozenset[str]] = {}
+        self._roles: dict[str, frozenset[str]] | None = {}
+        self._included: Mapping[str, Set[str]] = _NONE
+        self._second_factor: Set[str] = frozenset()
+        self.refreshers: list[Callable[[], Awaitable[None]]] = []
         self._role_sets: dict[tuple[str, ...], frozenset[str]] = {}
         self._ended_sessions: dict[str, float] = {}
         self._epochs: dict[str, tuple[int, float]] = {}
@@ -34,7 +45,8 @@ class Access:
 
         Raises:
             APIException: TOKEN_INVALID when its session has ended; TOKEN_EXPIRED when the account has changed since, so that
-                a client refreshes (which fails where the account has no session any more).
+                a client refreshes (which fails where the account has no session any more); DATABASE_UNAVAILABLE while it is
+                not known what roles grant.
         """
         if claims.sid in self._ended_sessions:
             raise APIException(APICode.TOKEN_INVALID)
@@ -50,10 +62,65 @@ class Access:
         """Whether the caller holds a permission."""
         return permission in principal.permissions or EVERYTHING in principal.permissions
 
-    def replace_roles(self, roles: Mapping[str, Set[str]]) -> None:
-        """Set what each role grants; it counts from the next request on."""
+    def replace_roles(
+        self,
+        roles: Mapping[str, Set[str]],
+        included: Mapping[str, Set[str]] = _NONE,
+        second_factor: Set[str] = frozenset(),
+    ) -> None:
+        """Set what each role grants; it counts from the next request on.
+
+        Args:
+            roles: the enabled roles, each with all that it grants, through roles that it includes too.
+            included: those of them that include others: all roles that such a role stands for, itself too.
+            second_factor: those whose holders must prove themselves by a second factor.
+        """
         self._roles = {role: frozenset(permissions) for role, permissions in roles.items()}
+        self._included, self._second_factor = dict(included), frozenset(second_factor)
         self._role_sets.clear()
+
+    def forget_roles(self) -> None:
+        """What roles grant is not known: nobody is let in until `replace_roles` tells."""
+        self._roles = None
+        self._role_sets.clear()
+
+    async def refresh(self) -> None:
+        """Bring the snapshot up to date with the database, as far as somebody has changed what it is made of."""
+        for refresh in self.refreshers:
+            await refresh()
+
+    def has_role(self, role: str) -> bool:
+        """Whether there is an enabled role of this name."""
+        return role in self._known_roles()
+
+    def roles_of(self, principal: Principal) -> frozenset[str]:
+        """The roles that the caller holds, those included in them too; disabled ones do not count."""
+        known = self._known_roles()
+        held = [role for role in principal.roles if role in known]
+        return frozenset(held).union(*(self._included.get(role, ()) for role in held))
+
+    def permissions_of(self, roles: Iterable[str]) -> frozenset[str]:
+        """What these roles grant together; unknown and disabled ones grant nothing."""
+        known = self._known_roles()
+        return frozenset[str]().union(*(known.get(role, ()) for role in roles))
+
+    def requires_second_factor(self, roles: Iterable[str]) -> bool:
+        """Whether one of these roles, or one that is included in them, wants a second factor."""
+        return any(
+            role in self._second_factor or not self._second_factor.isdisjoint(self._included.get(role, ()))
+            for role in roles
+        )
+
+    def require_all(self, principal: Principal, permissions: Set[str]) -> None:
+        """Nobody gives what he does not hold.
+
+        Raises:
+            APIException: GRANT_REFUSED, naming some of what the caller lacks.
+        """
+        missing = permissions - principal.permissions
+        if missing and EVERYTHING not in principal.permissions:
+            shown = sorted(missing)[:_SHOWN] + ["…"] * (len(missing) > _SHOWN)
+            raise APIException(APICode.GRANT_REFUSED, missing=", ".join(shown))
 
     def revoke_session(self, session_id: str) -> None:
         """End the access tokens of one session. Telling it twice changes nothing."""
@@ -73,8 +140,13 @@ class Access:
         self._epochs = {user: entry for user, entry in self._epochs.items() if entry[1] > now}
 
     def _merge(self, roles: tuple[str, ...]) -> frozenset[str]:
-        permissions = frozenset[str]().union(*(self._roles.get(role, ()) for role in roles))
+        permissions = self.permissions_of(roles)
         if len(self._role_sets) >= _MAX_ROLE_SETS:
             self._role_sets.clear()
         self._role_sets[roles] = permissions
         return permissions
+
+    def _known_roles(self) -> dict[str, frozenset[str]]:
+        if self._roles is None:
+            raise APIException(APICode.DATABASE_UNAVAILABLE, headers={"Retry-After": "1"})
+        return self._roles

@@ -209,6 +209,16 @@ class Settings(Section):
     )
     access_token_seconds: int = Field(900, ge=1, description="Life of an access token.")
     refresh_token_seconds: int = Field(1_209_600, ge=1, description="Life of a session without use.")
+    authz_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None = Field(
+        None,
+        description="A service that is asked before a request of a signed-in caller goes on; unset: the roles here decide "
+        "alone. Where it does not answer, nobody is let in.",
+    )
+    authz_timeout_seconds: Seconds = Field(1.0, description="How long to wait for its answer.")
+    authz_cache_seconds: float = Field(
+        5.0, ge=0, description="How long its answer holds for one user and permission; 0 asks each time."
+    )
+    authz_token: SecretStr | None = Field(None, description="Sent to it as `Authorization: Bearer …`.")
     modules: list[str] = Field(
         ["xumi.modules"], description="Packages whose features are loaded, beside the folder `modules/`."
     )

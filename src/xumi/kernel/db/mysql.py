@@ -20,8 +20,11 @@ from xumi.kernel.db.runner import Query, Rows
 
 T = TypeVar("T")
 
-# Times are UTC; a value that does not fit its column is refused and not cut.
-SET_UP = "SET time_zone = '+00:00', sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES')"
+# Times are UTC; a value that does not fit its column is refused and not cut; nor is what `group_concat` puts together.
+SET_UP = (
+    "SET time_zone = '+00:00', sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES'), "
+    "group_concat_max_len = 1000000000"
+)
 # How long the server waits for a client that reads a file slowly.
 STREAM_SET_UP = "SET net_write_timeout = 600, net_read_timeout = 600"
 

@@ -79,6 +79,7 @@ class Pipeline:
         self.resources = resources
         self.table = table
         self.fastapi = fastapi
+        self._decisions = resources.decisions
         self._in_flight = 0
         self._deadlines = Deadlines()
         self._capacity = settings.max_concurrent_requests
@@ -191,6 +192,10 @@ class Pipeline:
             self._limit(rule, principal.user_id)
             if not self.resources.access.allows(principal, policy.permission or ""):
                 raise APIException(APICode.FORBIDDEN)
+            if self._decisions is not None:
+                await self._decisions.require(
+                    principal.user_id, policy.permission or "", route.path, scope["method"]
+                )
         if route.takes_json:
             exchange.expect_json()
         exchange.limit_body(self._body_limit if policy.body_limit_bytes is None else policy.body_limit_bytes)

@@ -25,13 +25,13 @@ from pydantic_core import to_json
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from xumi.kernel.auth import is_permission
 from xumi.kernel.context import current
 from xumi.kernel.errors import StartError
 from xumi.kernel.http.execution import HIDDEN_RESPONSE, Handler, check_json, join_body, receive_body, replay
 from xumi.kernel.http.structs import encode_answer, find_structs
 from xumi.kernel.ratelimit import Rule
 
-_PERMISSION = re.compile(r"[a-z][a-z0-9_-]*(:[a-z][a-z0-9_-]*)+")
 _JSON = "application/json"
 
 
@@ -235,7 +235,7 @@ class Router:
         """
         self._router.add_api_route(path, endpoint, **options)
         route = self.routes[-1]
-        if permission is not None and not _PERMISSION.fullmatch(permission):
+        if permission is not None and not is_permission(permission):
             raise StartError(f"{route.label}: permission {permission!r} must look like article:publish.")
         if (permission is None) != public:
             raise StartError(f"{route.label}: declare either permission=… or public=True on this route.")

@@ -8,6 +8,12 @@ PASSWORD_MAX_LENGTH = 128
 MAX_IDS = 1000
 """How many users one call may delete."""
 
+MAX_ROLES = 50
+"""How many roles a user may hold: all stand in his access tokens."""
+ROLE_MAX_LENGTH = 64
+USERS_AT_A_TIME = 500
+"""How many users are locked at a time where many are changed."""
+
 GUESS_WINDOW_SECONDS = 900
 MAX_GUESSES = 10
 """How many guesses at a password are evaluated in any `GUESS_WINDOW_SECONDS`, for each subject."""

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """The built-in roles: `admin` may do everything, `user` what features grant to everybody who has signed in."""
+    """The roles that are always there: `admin` may do everything, `user` is what everybody gets who registers."""
 
     ADMIN = "admin"
     USER = "user"

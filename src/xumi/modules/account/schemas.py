@@ -12,8 +12,10 @@ from xumi.kernel.db.query import PaginateRequest
 from xumi.kernel.schema import InputSchema, SchemaBase
 from xumi.modules.account.constants import (
     EMAIL_MAX_LENGTH,
+    MAX_ROLES,
     PASSWORD_MAX_LENGTH,
     PASSWORD_MIN_LENGTH,
+    ROLE_MAX_LENGTH,
     USERNAME_MAX_LENGTH,
     USERNAME_MIN_LENGTH,
 )
@@ -52,7 +54,10 @@ NewPassword = Annotated[
         description=f"{PASSWORD_MIN_LENGTH} to {PASSWORD_MAX_LENGTH} characters; not a very common one, not the user's name.",
     ),
 ]
-Roles = Annotated[set[Role], Field(min_length=1, description="The roles that the user holds.")]
+Roles = Annotated[
+    set[Annotated[str, Field(max_length=ROLE_MAX_LENGTH)]],
+    Field(min_length=1, max_length=MAX_ROLES, description="Codes of the roles that the user holds."),
+]
 
 
 class Register(InputSchema):

@@ -6,5 +6,11 @@ MODULE = Module(
     name="job",
     title_en="Jobs",
     title_zh="任务",
+    permissions={
+        "job:list": ("List jobs", "查看任务列表"),
+        "job:read": ("Read one's own jobs", "查看个人任务"),
+        "job:retry": ("Run jobs again", "重试任务"),
+        "job:cancel": ("Cancel jobs", "取消任务"),
+    },
     grants={"user": ("job:read",)},
 )

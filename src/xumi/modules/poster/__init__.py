@@ -10,5 +10,9 @@ MODULE = Module(
     title_en="Posters",
     title_zh="海报",
     depends=("account",),
+    permissions={
+        "poster:add": ("Put up posters", "发布海报"),
+        "poster:list": ("List posters", "查看海报列表"),
+    },
     grants={"user": ("poster:add", "poster:list")},
 )

@@ -21,6 +21,7 @@ from xumi.modules.account.service import access, guess
 from xumi.modules.account.service import session as sessions
 from xumi.modules.account.service.device import find_device, make_device_token
 from xumi.modules.account.service.policy import check_password
+from xumi.modules.audit.service import record
 
 
 class SignedIn(NamedTuple):
@@ -80,6 +81,7 @@ async def change_password(session: AsyncSession, principal: Principal, change: P
     await guess.give_back(session, subject)
     access.raise_epoch(session, user)
     await sessions.drop(session, user.id, but=principal.session_id)
+    record(session, "user.password_changed", f"user:{user.id}", None, None)
 
 
 async def _is_right(password: str, known: Credentials | None, subject: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from xumi.kernel.auth import EVERYTHING
 from xumi.kernel.auth.password import hash_password
 from xumi.kernel.auth.principal import Principal
+from xumi.kernel.context import current
 from xumi.kernel.db.filters import FilterTypeEnum, add_filters
 from xumi.kernel.db.query import Count, PaginateResponse, paginate_query
 from xumi.kernel.db.read import get_one, primary
@@ -23,6 +25,7 @@ from xumi.modules.account.schemas import UserChange, UserCreate, UserOut, UserQu
 from xumi.modules.account.service import access
 from xumi.modules.account.service.policy import check_password
 from xumi.modules.account.service.session import drop as drop_sessions
+from xumi.modules.audit.service import record
 
 # Ids are made in the order of time; names and addresses are sorted as they are compared, which has an index.
 _SORTABLE = {
@@ -91,7 +94,10 @@ async def add_user(
     )
     async with _free_names(session, user.id, username, email):
         session.add(user)
-    session.add_all(UserRole(user_id=user.id, role=role) for role in sorted(roles))
+    held = sorted(roles)
+    session.add_all(UserRole(user_id=user.id, role=role) for role in held)
+    facts = {"username": username, "email": email, "roles": held, "enabled": enabled}
+    record(session, "user.created", f"user:{user.id}", None, facts)
     return user
 
 
@@ -99,8 +105,9 @@ async def create(session: AsyncSession, principal: Principal, data: UserCreate) 
     """Make an account; returns its id.
 
     Raises:
-        APIException: DUPLICATE, VALIDATION_FAILED (password), ADMINISTRATOR_REQUIRED.
+        APIException: DUPLICATE, VALIDATION_FAILED (password, roles), ADMINISTRATOR_REQUIRED, GRANT_REFUSED.
     """
+    _check_roles(data.roles)
     _refuse_escalation(principal, data.roles)
     check_password(data.password, data.username, data.email)
     password_hash = await hash_password(data.password)
@@ -114,16 +121,19 @@ async def update(
     """Set what `data` holds. A change of roles, and disabling, end all access tokens; disabling ends the sessions too.
 
     Raises:
-        APIException: NOT_FOUND, DUPLICATE, ADMINISTRATOR_REQUIRED, LAST_ADMINISTRATOR.
+        APIException: NOT_FOUND, DUPLICATE, VALIDATION_FAILED (roles), ADMINISTRATOR_REQUIRED, GRANT_REFUSED,
+            LAST_ADMINISTRATOR.
     """
     administrators = await lock_administrators(session) if _may_lose_administrator(data) else set()
     user, roles = await _get_locked(session, principal, user_id)
     wanted: set[str] = roles if data.roles is None else set(data.roles)
     enabled = user.enabled if data.enabled is None else data.enabled
+    # A role that has been disabled or deleted since may stay: it grants nothing.
+    _check_roles(wanted - roles)
     _refuse_escalation(principal, wanted)
     if not enabled or Role.ADMIN not in wanted:
         _keep_an_administrator(administrators, [user_id])
-    was_enabled = user.enabled
+    before = _describe(user, roles)
     username, email = data.username or user.username, data.email or user.email
     async with _free_names(session, user_id, username, email):
         user.username, user.email, user.enabled = username, email, enabled
@@ -132,17 +142,22 @@ async def update(
             delete(UserRole).where(UserRole.user_id == user_id, UserRole.role.in_(roles - wanted))
         )
         session.add_all(UserRole(user_id=user_id, role=role) for role in sorted(wanted - roles))
-    if wanted != roles or enabled != was_enabled:
+    after = _describe(user, wanted)
+    changed = [name for name in after if after[name] != before[name]]
+    if "roles" in changed or "enabled" in changed:
         access.raise_epoch(session, user)
     if not enabled:
         await drop_sessions(session, user_id)
+    if changed:
+        was, is_now = ({name: facts[name] for name in changed} for facts in (before, after))
+        record(session, "user.updated", f"user:{user_id}", was, is_now)
 
 
 async def remove(session: AsyncSession, principal: Principal, user_ids: Sequence[str]) -> int:
     """Delete accounts; returns how many of them existed.
 
     Raises:
-        APIException: ADMINISTRATOR_REQUIRED, LAST_ADMINISTRATOR; then nothing is deleted.
+        APIException: ADMINISTRATOR_REQUIRED, GRANT_REFUSED, LAST_ADMINISTRATOR; then nothing is deleted.
     """
     administrators = await lock_administrators(session)
     users = await lock_users(session, user_ids)
@@ -151,6 +166,7 @@ async def remove(session: AsyncSession, principal: Principal, user_ids: Sequence
     _keep_an_administrator(administrators, held)
     for user in users:
         access.raise_epoch(session, user)
+        record(session, "user.deleted", f"user:{user.id}", _describe(user, held[user.id]), None)
         await session.delete(user)
     return len(users)
 
@@ -159,7 +175,7 @@ async def reset_password(session: AsyncSession, principal: Principal, user_id: s
     """Give an account another password and end all its sessions.
 
     Raises:
-        APIException: NOT_FOUND, VALIDATION_FAILED (password), ADMINISTRATOR_REQUIRED.
+        APIException: NOT_FOUND, VALIDATION_FAILED (password), ADMINISTRATOR_REQUIRED, GRANT_REFUSED.
     """
     known = await get_user(user_id)
     check_password(password, known.username, known.email)
@@ -168,6 +184,13 @@ async def reset_password(session: AsyncSession, principal: Principal, user_id: s
     user.password_hash = password_hash
     access.raise_epoch(session, user)
     await drop_sessions(session, user_id)
+    record(session, "user.password_reset", f"user:{user_id}", None, None)
+
+
+def _describe(user: User, roles: Iterable[str]) -> dict[str, Any]:
+    """What the audit log tells of an account."""
+    facts = {"username": user.username, "email": user.email}
+    return {**facts, "roles": sorted(roles), "enabled": user.enabled}
 
 
 def _may_lose_administrator(data: UserReplace | UserChange) -> bool:
@@ -184,10 +207,29 @@ async def _get_locked(session: AsyncSession, principal: Principal, user_id: str)
     return users[0], roles
 
 
+def _check_roles(roles: Iterable[str]) -> None:
+    """Refuse to give roles that do not exist or are disabled.
+
+    Raises:
+        APIException: VALIDATION_FAILED, naming `roles`.
+    """
+    snapshot = current().resources.access
+    if unknown := sorted(role for role in roles if not snapshot.has_role(role)):
+        problem = FieldError("roles", f"there are no enabled roles {', '.join(unknown)}")
+        raise APIException(APICode.VALIDATION_FAILED, errors=[problem])
+
+
 def _refuse_escalation(principal: Principal, *role_sets: Iterable[str]) -> None:
-    """Who may manage users but not everything must not make himself, or unmake another, who may."""
-    if EVERYTHING not in principal.permissions and any(Role.ADMIN in roles for roles in role_sets):
+    """Who manages users gives nobody, and takes from nobody, more than he may himself.
+
+    Raises:
+        APIException: ADMINISTRATOR_REQUIRED, or GRANT_REFUSED for what lies between.
+    """
+    snapshot, roles = current().resources.access, {role for roles in role_sets for role in roles}
+    granted = snapshot.permissions_of(roles)
+    if EVERYTHING not in principal.permissions and (Role.ADMIN in roles or EVERYTHING in granted):
         raise APIException(AccountCode.ADMINISTRATOR_REQUIRED)
+    snapshot.require_all(principal, granted)
 
 
 def _keep_an_administrator(administrators: set[str], leaving: Iterable[str]) -> None:

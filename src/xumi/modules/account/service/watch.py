@@ -1,6 +1,6 @@
 """Keeps a worker's snapshot of ended access up to date, and clears away what nobody needs any more.
 
-Every half second each worker reads the changes of the last minute. It reads far more than the last half second, because
+Every half second each worker reads the changes of the last minute, and lets the other parts of the snapshot look for theirs. It reads far more than the last half second, because
 a transaction that began earlier may commit later and clocks differ; applying a change twice does nothing. While the database
 cannot be read nothing new can have ended in it either, so requests are answered on what is known.
 """
@@ -62,11 +62,12 @@ class Watcher:
             with primary():
                 async with asyncio.timeout(WATCH_TIMEOUT_SECONDS):
                     changes = await fetch_all(statement.where(AccessChange.at > since), ChangeRow)
+            for change in changes:
+                access.apply(self._resources.access, change.session_id, change.user_id, change.epoch)
+            await self._resources.access.refresh()
         except Exception as error:
             self._complain(error)
             return
-        for change in changes:
-            access.apply(self._resources.access, change.session_id, change.user_id, change.epoch)
         self._seen, self._stale_since = began, clock.monotonic()
         if self._complained:
             self._complained = False
