@@ -35,3 +35,19 @@ def test_a_text_that_postgresql_cannot_store_is_refused(field: str) -> None:
     with pytest.raises(ValidationError) as caught:
         ThingCreate.model_validate({"name": "n", field: "a\0b"})
     assert [error["loc"] for error in caught.value.errors()] == [(field,)]
+
+
+class Much(InputSchema):
+    names: list[str] | None = None
+    values: dict[str, object] | None = None
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [("names", ["a", "b\0"]), ("values", {"a\0": 1}), ("values", {"a": [{"b": "\0"}]})],
+)
+def test_neither_is_a_list_or_an_object_that_holds_one(field: str, given: object) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Much.model_validate({field: given})
+    assert [error["loc"] for error in caught.value.errors()] == [(field,)]
+    assert Much.model_validate({"names": ["a"], "values": {"a": [1, None]}}).names == ["a"]

@@ -1,6 +1,6 @@
 """What goes in and out of the API: the base classes of schemas."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -11,8 +11,30 @@ class SchemaBase(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+T = TypeVar("T")
+
+
+def refuse_nul(value: T) -> T:
+    """The value, unless NUL stands in a text, or in a list or an object of texts; for `AfterValidator` where no `InputSchema` is.
+
+    Raises:
+        ValueError: it does.
+    """
+    if _has_nul(value):
+        raise ValueError("must not contain the character NUL")
+    return value
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list | tuple | set | frozenset) and any(map(_has_nul, value))
+
+
 class InputSchema(SchemaBase):
-    """Base of a body that creates or changes something.
+    """Base of a body that creates or changes something, and of what is asked of lists.
 
     An unknown field is an error, so that a misspelt one is not silently dropped; a text with a NUL character is one too,
     because PostgreSQL cannot store it. So is a number that is too large for a `float`.
@@ -23,6 +45,4 @@ class InputSchema(SchemaBase):
     @field_validator("*", mode="after")
     @classmethod
     def _refuse_nul(cls, value: Any) -> Any:
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("must not contain the character NUL")
-        return value
+        return refuse_nul(value)

@@ -42,6 +42,10 @@ def failing_routes() -> Router:
     async def get_page(size: Annotated[int, Query(ge=1, le=9)]) -> int:
         return size
 
+    @router.get("/things/{name}", public=True)
+    async def find_thing(name: str, part: str = "") -> str:
+        return name + part
+
     @router.get("/secret", permission="secret:read")
     async def get_secret() -> str:
         return "secret"
@@ -155,6 +159,21 @@ async def test_each_failure_has_the_documented_shape(
         assert problem.json()["status"] == problem.status_code == code // 100
         assert problem.json()["code"] == code
         assert [error["field"] for error in problem.json().get("errors", [])] == fields
+
+
+async def test_the_character_nul_is_refused_in_parameters_and_they_are_named(serve: Serve) -> None:
+    async with serve(failing_routes()) as client:
+        for url, fields in {
+            "/things/a%00b": ["name"],
+            "/things/a?part=%00": ["part"],
+            "/things/a%00?part=b%00&part=c%00&other=d%00": ["name", "part", "other"],
+            "/things/a?x%00=1": ["x\0"],
+        }.items():
+            answer = await client.get(url)
+            assert (answer.status_code, answer.json()["code"]) == (422, 42200)
+            assert [error["field"] for error in answer.json()["errors"]] == fields
+        # Only the letters of one that is written out.
+        assert (await client.get("/things/a?part=%2500")).json()["data"] == "a%00"
 
 
 async def test_a_method_that_is_not_taken_is_told_those_that_are(serve: Serve) -> None:

@@ -18,7 +18,6 @@ from typing import Any, Generic, Literal, TypeVar, cast
 import msgspec
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
@@ -42,7 +41,7 @@ from xumi.kernel.db.runner import Query, Row, Rows, Runner
 from xumi.kernel.db.shape import RAW, Shape, Values
 from xumi.kernel.db.totals import tables_of
 from xumi.kernel.errors import APICode, APIException, FieldError
-from xumi.kernel.schema import SchemaBase
+from xumi.kernel.schema import InputSchema, SchemaBase
 
 T = TypeVar("T")
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
@@ -54,10 +53,8 @@ MAX_PAGE = 10_000_000
 Count = Literal["exact", "cached", "estimate", "none"]
 
 
-class PaginateRequest(SchemaBase):
+class PaginateRequest(InputSchema):
     """What a client may ask of any list; a subclass adds the filters of its own."""
-
-    model_config = ConfigDict(extra="forbid")
 
     page: int = Field(1, ge=1, le=MAX_PAGE, description="Which page, from 1.")
     size: int = Field(

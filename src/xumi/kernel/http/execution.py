@@ -5,10 +5,11 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.types import Message, Receive, Scope, Send
 
-from xumi.kernel.errors import APICode, APIException
+from xumi.kernel.errors import APICode, APIException, FieldError
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -77,6 +78,19 @@ def check_json(body: bytes) -> None:
         # What else is wrong with it FastAPI will say.
         with suppress(ValueError, RecursionError):
             json.loads(body, parse_constant=_refuse_constant)
+
+
+def refuse_nul(scope: Scope) -> None:
+    """Refuse parameters that hold the character NUL, which PostgreSQL has in no text and SQLite would look for in vain.
+
+    Raises:
+        APIException: VALIDATION_FAILED, naming them.
+    """
+    given = [*scope["path_params"].items(), *parse_qsl(scope["query_string"].decode("latin-1"), True)]
+    names = dict.fromkeys(name for name, value in given if "\0" in name or "\0" in str(value))
+    if names:
+        errors = [FieldError(name, "must not contain the character NUL") for name in names]
+        raise APIException(APICode.VALIDATION_FAILED, errors=errors)
 
 
 def _refuse_constant(name: str) -> None:

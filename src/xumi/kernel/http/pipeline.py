@@ -28,7 +28,7 @@ from xumi.kernel.http.client_address import client_ip, rate_limit_caller
 from xumi.kernel.http.deadline import Deadline, Deadlines
 from xumi.kernel.http.draining import stop_gently
 from xumi.kernel.http.envelope import Failure
-from xumi.kernel.http.execution import Handler, Uncompilable
+from xumi.kernel.http.execution import Handler, Uncompilable, refuse_nul
 from xumi.kernel.http.failure import choose_locale, translate
 from xumi.kernel.http.idempotency import OnceHandler
 from xumi.kernel.http.router import Route, RouteTable
@@ -196,6 +196,8 @@ class Pipeline:
                 await self._decisions.require(
                     principal.user_id, policy.permission or "", route.path, scope["method"]
                 )
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            refuse_nul(scope)
         if route.takes_json:
             exchange.expect_json()
         exchange.limit_body(self._body_limit if policy.body_limit_bytes is None else policy.body_limit_bytes)
@@ -246,7 +248,8 @@ class Pipeline:
         if authorization is None:
             raise APIException(APICode.UNAUTHENTICATED, headers=_CHALLENGE)
         scheme, _, credentials = authorization.decode("latin-1").partition(" ")
-        token = credentials.strip()
+        # Only HTTP's own white space: a token has one spelling.
+        token = credentials.strip(" \t")
         if scheme.lower() == "basic":
             try:
                 token = b64decode(token, validate=True).decode().partition(":")[0]

@@ -76,7 +76,7 @@ async def refresh_by_header(
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise APIException(APICode.REFRESH_FAILED)
-    return await sessions.refresh(token.strip())
+    return await sessions.refresh(token.strip(" \t"))
 
 
 @router.post("/logout", permission="session:end", status_code=204)

@@ -3,12 +3,14 @@
 from typing import Annotated
 
 from fastapi import Body, Query
+from pydantic import AfterValidator
 
 from xumi.kernel.auth.principal import CurrentPrincipal
 from xumi.kernel.db.query import PaginateResponse
 from xumi.kernel.db.session import Session
 from xumi.kernel.errors import APICode, APIException
 from xumi.kernel.http.router import get_router
+from xumi.kernel.schema import refuse_nul
 from xumi.modules.account.constants import MAX_IDS
 from xumi.modules.account.schemas import (
     PasswordReset,
@@ -73,7 +75,8 @@ async def delete_users(
     session: Session,
     principal: CurrentPrincipal,
     ids: Annotated[
-        list[str], Body(min_length=1, max_length=MAX_IDS, description="Ids; unknown ones are passed over.")
+        list[Annotated[str, AfterValidator(refuse_nul)]],
+        Body(min_length=1, max_length=MAX_IDS, description="Ids; unknown ones are passed over."),
     ],
 ) -> None:
     """Delete several accounts, or none when one of them must not go."""
