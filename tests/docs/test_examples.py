@@ -28,6 +28,7 @@ FOLLOWED = [
     "docs/guide/testing.md",
     "docs/guide/jobs.md",
     "docs/guide/events.md",
+    "docs/guide/menus.md",
 ]
 
 

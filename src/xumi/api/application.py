@@ -19,6 +19,7 @@ from xumi.kernel.modules import Feature, discover
 from xumi.kernel.resources import Resources
 from xumi.modules.access.service import synchronise
 from xumi.modules.account.service import ensure_first_administrator
+from xumi.modules.menu.service import seed as seed_menus
 
 
 class Application(Pipeline):
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Application:
 
 
 async def prepare(app: Application) -> tuple[str, str | None] | None:
-    """Bring the database to head, and see to it that it knows the permissions and that there is an administrator.
+    """Bring the database to head, tell it the permissions and menus, and see to it that there is an administrator.
 
     Returns:
         The first administrator's name and, where it was made up just now, his password; None where there was one already.
@@ -84,6 +85,7 @@ async def prepare(app: Application) -> tuple[str, str | None] | None:
         with resources.context("prepare"):
             await synchronise(resources.features)
             async with unit_of_work() as work:
+                await seed_menus(work.session, resources.features)
                 return await ensure_first_administrator(work.session, resources.settings)
     finally:
         # Only sessions were used. The readers stay as they are: this process is going to serve with them.

@@ -54,6 +54,7 @@ class Module:
         permissions: permission → English and Chinese title, for those whose route's summary says too little, and for those that
             no route asks for.
         grants: role → permissions that the role is given when they first appear.
+        menus: items of the console's menus, put in at the first start with them (`docs/guide/menus.md`).
         lifespan: `lifespan(resources)` is entered at start and left at stop.
     """
 
@@ -64,6 +65,7 @@ class Module:
     settings: type[Section] | None = None
     permissions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     grants: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    menus: Sequence[Mapping[str, Any]] = ()
     lifespan: Callable[[Resources], AbstractAsyncContextManager[Any]] | None = None
 
 

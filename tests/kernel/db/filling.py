@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import xumi.kernel.jobs.models as jobs
 import xumi.modules.access.models as roles
 import xumi.modules.account.models as account
+import xumi.modules.menu.models as menu
 import xumi.modules.poster.models as poster
 from xumi.kernel import clock
 from xumi.kernel.counters import Counter
@@ -86,6 +87,7 @@ async def fill_access(session: AsyncSession) -> None:
             roles.AccessPermission(code="a:b", feature="a", title_en="a", title_zh="a"),
             roles.Role(code="a", title_en="a", title_zh="a"),
             AuditEntry(at=clock.now(), actor="a", action="a.b", subject="a:b", request_id="a", ip=""),
+            item := menu.MenuItem(kind=menu.MenuKind.LINK, code="a", title_en="a", title_zh="a", order=0),
         ]
     )
     await session.flush()
@@ -93,6 +95,7 @@ async def fill_access(session: AsyncSession) -> None:
         [
             roles.RolePermission(role="a", permission="a:b"),
             roles.RoleInclude(role="a", included="a"),
+            menu.MenuGrant(role="a", item_id=item.id),
         ]
     )
 
