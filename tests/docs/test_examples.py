@@ -27,6 +27,7 @@ FOLLOWED = [
     "docs/guide/idempotency.md",
     "docs/guide/testing.md",
     "docs/guide/jobs.md",
+    "docs/guide/mail.md",
     "docs/guide/events.md",
     "docs/guide/menus.md",
 ]

@@ -143,6 +143,11 @@ class APICode:
         en="The service that decides on access does not answer; try again.",
         zh="权限决策服务暂无响应，请重试。",
     )
+    MAIL_UNAVAILABLE = define(
+        50360,
+        en="This server cannot send e-mail: ask its administrator to set MAIL_URL.",
+        zh="服务器未配置邮件发送：请联系管理员设置 MAIL_URL。",
+    )
     DEADLINE_EXCEEDED = define(50400, en="The request took too long.", zh="请求处理超时。")
 
     def __init_subclass__(cls, **kwargs: object) -> None:

@@ -50,6 +50,11 @@ async def fill_account(session: AsyncSession) -> None:
             signed_in,
             account.Guess(subject="a", window=1, current=1, previous=0),
             account.AccessChange(at=now, user_id=user.id, epoch=1),
+            account.Identity(user_id=user.id, kind="mobile", key="+86", label="+86", created_at=now),
+            account.Invitation(email="a", email_key="a", roles=[], invited_by="a", expires_at=now),
+            account.OneTimeToken(
+                purpose="a", subject="a", token_hash="x", binding="", created_at=now, expires_at=now
+            ),
             poster.Poster(title="t", content="c", author_id=user.id, author="a"),
         ]
     )

@@ -1,6 +1,6 @@
 """People who use the application under test, and clients at addresses of their own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from tests.conftest import PASSWORD, make_settings
+from tests.mailbox import Mailbox, run_mailbox
 from xumi.api import Application
 from xumi.kernel.auth import password
 from xumi.kernel.config import Settings
@@ -24,6 +25,22 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashing costs next to nothing here; `tests/kernel/auth` looks at its real cost."""
     monkeypatch.setattr(password, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     monkeypatch.setattr(password, "_NOBODY", password._nobody())
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """A server that takes letters; `send_all` brings them there."""
+    with run_mailbox() as started:
+        yield started
+
+
+def mail_settings(settings: Settings, mailbox: Mailbox) -> Settings:
+    """The settings with that server."""
+    values = {
+        "mail_url": f"smtp://127.0.0.1:{mailbox.port}?tls=none",
+        "public_url": "https://www.example.com",
+    }
+    return settings.model_copy(update=values)
 
 
 @dataclass

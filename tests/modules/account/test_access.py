@@ -145,10 +145,12 @@ async def test_permissions_are_checked_without_a_query(
     async def fail(*_: object) -> None:
         raise AssertionError("a query")
 
-    for name in ("fetch", "fetch_two"):
-        monkeypatch.setattr(app.resources.database.read.runner, name, fail)
-    monkeypatch.setattr(app.resources.database, "sessions", fail)
-    assert (await bob.client.get("/api/v1/users")).status_code == 403
+    # Undone before the process stops, which writes when sessions were seen.
+    with monkeypatch.context() as patch:
+        for name in ("fetch", "fetch_two"):
+            patch.setattr(app.resources.database.read.runner, name, fail)
+        patch.setattr(app.resources.database, "sessions", fail)
+        assert (await bob.client.get("/api/v1/users")).status_code == 403
 
 
 async def test_requests_are_answered_and_the_log_complains_while_the_database_is_away(

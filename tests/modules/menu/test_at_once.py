@@ -33,7 +33,7 @@ async def test_two_moves_at_once_make_no_circle(admin: httpx.AsyncClient) -> Non
             admin.post(f"{MENUS}/{known[b]}/move", json={"parent_id": known[a]}),
         )
         assert sorted(answer.status_code for answer in answers) == [204, 409]
-        assert [refusal(answer) for answer in answers if answer.status_code == 409] == [(40961, [])]
+        assert [refusal(answer) for answer in answers if answer.status_code == 409] == [(40931, [])]
         assert await shape(admin) in ([[a, [b]]], [[b, [a]]])
         for item in known.values():
             await admin.delete(f"{MENUS}/{item}?with_children=true")
@@ -63,7 +63,7 @@ async def test_a_move_sees_what_was_moved_just_before_it(admin: httpx.AsyncClien
 
     with race.before("xumi.modules.menu.service.place.Tree.lock", move_b_below_a):
         response = await admin.post(f"{MENUS}/{known['a']}/move", json={"parent_id": known["b"]})
-    assert refusal(response) == (40961, [])
+    assert refusal(response) == (40931, [])
     assert await shape(admin) == [["a", ["b"]]]
 
 

@@ -117,7 +117,7 @@ async def test_an_item_cannot_come_to_hang_below_itself(admin: httpx.AsyncClient
     known = await make(admin, directory("a", directory("b", directory("c"))))
     for parent in "abc":
         body = {"parent_id": known[parent]}
-        assert refusal(await admin.post(f"{MENUS}/{known['a']}/move", json=body)) == (40961, [])
+        assert refusal(await admin.post(f"{MENUS}/{known['a']}/move", json=body)) == (40931, [])
     assert await shape(admin) == [["a", [["b", ["c"]]]]]
 
 
@@ -131,7 +131,7 @@ async def test_siblings_are_ordered_in_one_call(admin: httpx.AsyncClient) -> Non
     assert (await reorder("a", "d", "b", "c")).status_code == 204
     assert await shape(admin) == [["a", ["d", "b", "c"]]]
     for wrong in (("d", "b"), ("d", "b", "c", "c"), ("d", "b", "c", "a")):
-        assert refusal(await reorder("a", *wrong)) == (40962, [])
+        assert refusal(await reorder("a", *wrong)) == (40932, [])
     assert await shape(admin) == [["a", ["d", "b", "c"]]]
     await make(admin, page("e"))
     known = await ids(admin)
@@ -142,7 +142,7 @@ async def test_siblings_are_ordered_in_one_call(admin: httpx.AsyncClient) -> Non
 async def test_a_branch_is_deleted_only_where_that_is_wanted(admin: httpx.AsyncClient) -> None:
     known = await make(admin, directory("a", page("b", element("b.save")), page("c")))
     path = f"{MENUS}/{known['a']}"
-    assert refusal(await admin.delete(path)) == (40960, [])
+    assert refusal(await admin.delete(path)) == (40930, [])
     assert (await admin.delete(f"{MENUS}/{known['c']}")).status_code == 204
     assert await shape(admin) == [["a", [["b", ["b.save"]]]]]
     assert (await admin.delete(path, params={"with_children": True})).status_code == 204
@@ -176,10 +176,10 @@ async def test_a_tree_has_up_to_100_levels(admin: httpx.AsyncClient) -> None:
         parent = known[f"d{number - 1}"]
     assert str(await shape(admin)).count("'d") == 100
     refused = await admin.post(MENUS, json=directory("deeper", parent_id=parent))
-    assert refusal(refused) == (40964, [])
+    assert refusal(refused) == (40934, [])
     await make(admin, directory("branch", directory("twig")))
     branch = (await admin.get(MENUS, params={"code": "branch"})).json()["data"]["items"][0]["id"]
     body = {"parent_id": known["d98"]}
-    assert refusal(await admin.post(f"{MENUS}/{branch}/move", json=body)) == (40964, [])
+    assert refusal(await admin.post(f"{MENUS}/{branch}/move", json=body)) == (40934, [])
     body = {"parent_id": known["d97"]}
     assert (await admin.post(f"{MENUS}/{branch}/move", json=body)).status_code == 204

@@ -39,6 +39,7 @@ class Access:
         self._role_sets: dict[tuple[str, ...], frozenset[str]] = {}
         self._ended_sessions: dict[str, float] = {}
         self._epochs: dict[str, tuple[int, float]] = {}
+        self._seen: set[str] = set()
 
     def check(self, claims: Claims) -> Principal:
         """The caller that a verified token stands for.
@@ -56,6 +57,7 @@ class Access:
         permissions = self._role_sets.get(claims.roles)
         if permissions is None:
             permissions = self._merge(claims.roles)
+        self._seen.add(claims.sid)
         return Principal(claims.sub, claims.roles, claims.sid, permissions)
 
     def allows(self, principal: Principal, permission: str) -> bool:
@@ -132,6 +134,11 @@ class Access:
         known = self._epochs.get(user_id)
         if known is None or known[0] < epoch:
             self._epochs[user_id] = (epoch, clock.timestamp() + self._remember_seconds)
+
+    def take_seen(self) -> set[str]:
+        """The sessions that have asked since the last call."""
+        seen, self._seen = self._seen, set()
+        return seen
 
     def prune(self) -> None:
         """Forget what ended so long ago that no living token is concerned."""

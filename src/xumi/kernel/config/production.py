@@ -30,6 +30,12 @@ def check_production(settings: Settings) -> list[str]:
             "DATABASE_URL is SQLite: set it to postgresql://user:password@host/name, or, for one machine on which SQLite "
             "is enough, set DATABASE_ALLOW_SQLITE_IN_PRODUCTION=true."
         )
+    if settings.mail_url is not None:
+        problems += [
+            f"{name.upper()} is not set, which MAIL_URL needs: set it to {example}."
+            for name, example in (("mail_from", "Name <address>"), ("public_url", "https://www.example.com"))
+            if name not in settings.model_fields_set
+        ]
     return problems
 
 

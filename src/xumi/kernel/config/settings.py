@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,6 +21,8 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+
+from xumi.kernel.config.mail_url import check_mail_url, check_public_url, check_sender
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,19 @@ class Settings(Section):
     )
     compile_routes: bool = Field(
         True, description="Routes run compiled; off: on FastAPI's own path, to compare."
+    )
+    public_url: Annotated[str, AfterValidator(check_public_url)] | None = Field(
+        None,
+        description="Where browsers reach this application, such as `https://www.example.com`: for links in letters and the way "
+        "back from OpenID providers; unset: what HOST and PORT say.",
+    )
+    mail_url: Annotated[str, AfterValidator(check_mail_url)] | None = Field(
+        None,
+        description="The server that takes letters: `smtp://user:password@host:587` (with STARTTLS; `?tls=none` without) or "
+        "`smtps://user:password@host`. Unset: letters are written to the log, or refused in production.",
+    )
+    mail_from: Annotated[str, AfterValidator(check_sender)] = Field(
+        "Xumi <no-reply@localhost>", description="Whom letters are from: an address, or `Name <address>`."
     )
     access_token_seconds: int = Field(900, ge=1, description="Life of an access token.")
     refresh_token_seconds: int = Field(1_209_600, ge=1, description="Life of a session without use.")

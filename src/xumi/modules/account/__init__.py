@@ -1,11 +1,13 @@
 """Accounts: people and programs that sign in, and the two built-in roles.
 
-Tables: `account_user`, `account_user_role`, `account_session`, `account_guess`, `account_access_change`. Depends on `audit`.
-Endpoints: `/auth` (one's own account) and `/api/v1/users` (everybody's). Access that has ended reaches every worker
-within a second through `account_access_change`.
+Tables: `account_user`, `account_user_role`, `account_identity`, `account_session`, `account_invitation`,
+`account_one_time_token`, `account_guess`, `account_access_change`. Depends on `audit`. Endpoints: `/auth` (one's own account),
+`/api/v1/users`, `/api/v1/sessions` and `/api/v1/invitations` (everybody's). Access that has ended reaches every worker within a
+second through `account_access_change`.
 """
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from xumi.kernel.auth import EVERYTHING
@@ -15,11 +17,14 @@ if TYPE_CHECKING:
     from xumi.kernel.resources import Resources
 
 
-def _watch(resources: "Resources") -> AbstractAsyncContextManager[None]:
+@asynccontextmanager
+async def _live(resources: "Resources") -> AsyncIterator[None]:
     # `xumi config show` imports this file for the declaration below, and nothing else of the feature.
+    from xumi.modules.account.service.presence import note_presence
     from xumi.modules.account.service.watch import watch
 
-    return watch(resources)
+    async with watch(resources), note_presence(resources):
+        yield
 
 
 MODULE = Module(
@@ -44,7 +49,16 @@ MODULE = Module(
     },
     grants={
         "admin": (EVERYTHING,),
-        "user": ("profile:read", "password:change", "session:list", "session:end"),
+        "user": (
+            "profile:read",
+            "password:change",
+            "session:list",
+            "session:end",
+            "email:change",
+            "identity:list",
+            "identity:bind",
+            "identity:unbind",
+        ),
     },
-    lifespan=_watch,
+    lifespan=_live,
 )

@@ -32,6 +32,22 @@ WATCH_STALE_SECONDS = 30
 """After how long without a look at the changes the log complains."""
 PRUNE_INTERVAL_SECONDS = 600
 
+RESET_SECONDS = 3600
+"""How long a link to a new password, or to a new address, works."""
+MAX_RESETS = 5
+RESET_WINDOW_SECONDS = 3600
+"""How many such links one address is sent in this time."""
+INVITATION_SECONDS = 7 * 86_400
+MAX_IDENTITIES = 20
+
+NO_PASSWORD = "!"
+"""Begins the hash of an account that has no password: no hash does."""
+
+PRESENCE_INTERVAL_SECONDS = 30
+"""How often it is written when sessions were seen."""
+ONLINE_SECONDS = 300
+"""Who was seen within this time counts as online."""
+
 # Among the passwords that attackers try first, those that are long enough to pass otherwise.
 COMMON_PASSWORDS = frozenset(
     (

@@ -16,6 +16,16 @@ class AccountCode(APICode):
         en="Only an administrator may change an administrator or give that role.",
         zh="只有管理员才能修改管理员或授予该角色。",
     )
+    LAST_IDENTITY = define(
+        40960,
+        en="This is the last way to sign in to this account: bind another one, or set a password, first.",
+        zh="这是该账号最后的登录方式：请先绑定其他方式或设置密码。",
+    )
+    ONE_TIME_TOKEN_INVALID = define(
+        42260,
+        en="The link is not valid, was used already or has expired: ask for a new one.",
+        zh="链接无效、已使用或已过期：请重新获取。",
+    )
     PASSWORD_WRONG = define(
         42210,
         en="The present password is wrong, or there were too many attempts: check it, or try again in half an hour.",

@@ -1,4 +1,4 @@
-"""The tables of accounts: users, their roles, sessions, guesses at passwords, and ended access."""
+"""The tables of accounts: users, their roles, identities, sessions, invitations, one-time tokens, guesses, ended access."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ class UserSession(ModelBase):
     """SHA-256 of the refresh token that was exchanged at `rotated_at`."""
     rotated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    last_used_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    """When it asked last, give or take a minute (see `service/presence.py`)."""
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     ip: Mapped[str] = mapped_column(String(45))
     user_agent: Mapped[str] = mapped_column(String(200))
@@ -94,3 +95,55 @@ class AccessChange(ModelBase):
     session_id: Mapped[str | None] = mapped_column(String(26))
     user_id: Mapped[str | None] = mapped_column(String(26))
     epoch: Mapped[int | None]
+
+
+class Identity(ModelBase):
+    """A further way by which a user is known: a mobile number, or an account at somebody else's.
+
+    `key` is what must be unique for its kind: a number in E.164, the comparison form of an address, or the digest of issuer
+    and subject of an OpenID provider. `label` is what people see.
+    """
+
+    __tablename__ = "account_identity"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("account_user.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    """`email`, `mobile`, `wechat` or `oidc:<provider>`."""
+    key: Mapped[str] = mapped_column(String(254))
+    label: Mapped[str] = mapped_column(String(254))
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (UniqueConstraint("kind", "key"),)
+
+
+class Invitation(ModelBase, ModelTimeColumns):
+    """Somebody who may make an account with these roles; the row goes when he has."""
+
+    __tablename__ = "account_invitation"
+
+    email: Mapped[str] = mapped_column(String(254))
+    email_key: Mapped[str] = mapped_column(String(254), unique=True)
+    roles: Mapped[list[str]]
+    invited_by: Mapped[str] = mapped_column(String(26))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class OneTimeToken(ModelBase):
+    """A secret that was sent to somebody and does one thing once. A new one takes the row of the one before."""
+
+    __tablename__ = "account_one_time_token"
+
+    purpose: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(64))
+    """Id of what it is about: a user, an invitation."""
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    binding: Mapped[str] = mapped_column(String(64))
+    """Digest of what must still be as it was when the token was made."""
+    email: Mapped[str | None] = mapped_column(String(254))
+    """An address that using the token proves."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (UniqueConstraint("purpose", "subject"),)

@@ -27,6 +27,9 @@ _EMAIL = re.compile(
     r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@([^\W_]([\w-]{0,61}[^\W_])?\.)+[^\W_]([\w-]{0,61}[^\W_])?"
 )
 
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+_SEPARATORS = re.compile(r"[ ().-]")
+
 
 def _check_username(text: str) -> str:
     text = unicodedata.normalize("NFKC", text)
@@ -43,8 +46,24 @@ def _check_email(text: str) -> str:
     return text
 
 
+def normalise_mobile(text: str) -> str | None:
+    """The number in E.164 (`+8613800138000`), or None where it is none. One without a country may be anybody's."""
+    number = _SEPARATORS.sub("", text)
+    if number.startswith("00"):
+        number = "+" + number[2:]
+    return number if _NUMBER.fullmatch(number) else None
+
+
+def _check_mobile(text: str) -> str:
+    number = normalise_mobile(text)
+    if number is None:
+        raise ValueError("must be a number with its country code, such as +86 138 0013 8000")
+    return number
+
+
 Username = Annotated[str, Field(max_length=4 * USERNAME_MAX_LENGTH), AfterValidator(_check_username)]
 Email = Annotated[str, Field(max_length=EMAIL_MAX_LENGTH), AfterValidator(_check_email)]
+Mobile = Annotated[str, Field(max_length=40), AfterValidator(_check_mobile)]
 # The bound is for memory; `service.policy` counts normalised characters.
 TypedPassword = Annotated[str, Field(max_length=1024)]
 NewPassword = Annotated[
@@ -111,6 +130,85 @@ class PasswordReset(InputSchema):
     password: NewPassword
 
 
+OneTimeSecret = Annotated[
+    str, Field(min_length=1, max_length=200, description="What stands behind the `#` of the link.")
+]
+
+
+class PasswordForgot(InputSchema):
+    """A wish for a link to choose a new password."""
+
+    email: Email
+
+
+class PasswordRestore(InputSchema):
+    """A new password, with the link as proof."""
+
+    token: OneTimeSecret
+    password: NewPassword
+
+
+class EmailChange(InputSchema):
+    """Another address, with the present password as proof."""
+
+    email: Email
+    password: TypedPassword
+
+
+class EmailConfirm(InputSchema):
+    """The link that was sent to a new address."""
+
+    token: OneTimeSecret
+
+
+class InvitationCreate(InputSchema):
+    """Somebody who shall make an account with these roles."""
+
+    email: Email
+    roles: Roles = Field({Role.USER})
+
+
+class InvitationAccept(InputSchema):
+    """An account by invitation."""
+
+    token: OneTimeSecret
+    username: Username
+    password: NewPassword
+
+
+class InvitationQuery(PaginateRequest):
+    """Which invitations are wanted; sorted by `id`, `email`, `created_at` or `expires_at`."""
+
+    email: str | None = Field(None, max_length=254, description="Part of the address, in either case.")
+
+
+class InvitationOut(SchemaBase):
+    """An invitation that nobody has accepted yet."""
+
+    id: str
+    email: str
+    roles: list[str]
+    invited_by: str = Field(description="Id of the user who invites.")
+    created_at: datetime
+    expires_at: datetime
+
+
+class MobileBind(InputSchema):
+    """A mobile number by which the caller can sign in as well."""
+
+    mobile: Mobile
+
+
+class IdentityOut(SchemaBase):
+    """A further way by which an account is known."""
+
+    id: str
+    kind: str = Field(description="`email`, `mobile`, `wechat` or `oidc:<provider>`.")
+    label: str = Field(description="What people know it by.")
+    verified_at: datetime | None = Field(description="When it was shown to be the account's owner's.")
+    created_at: datetime
+
+
 class SessionOut(SchemaBase):
     """One sign-in; `current` is the one that asks."""
 
@@ -172,3 +270,24 @@ class UserQuery(PaginateRequest):
     enabled: bool | None = Field(None, description="Whether the account may sign in.")
     role: str | None = Field(None, max_length=64, description="A role that the user holds.")
     created_at: DatetimeRange | None = Field(None, description="When the account was made.")
+
+
+class OnlineSessionQuery(PaginateRequest):
+    """Which sessions are wanted; sorted by `last_seen_at`, `since`, `username` or `ip`."""
+
+    user_id: str | None = Field(None, max_length=26, description="Whose they are.")
+    username: str | None = Field(None, max_length=254, description="Part of the name, in either case.")
+    ip: str | None = Field(None, max_length=45, description="Where the sign-in came from.")
+    online: bool | None = Field(None, description="Whether it was seen within the last five minutes.")
+
+
+class OnlineSessionOut(SchemaBase):
+    """Somebody's sign-in, as administrators see it."""
+
+    id: str
+    user_id: str
+    username: str
+    device: str = Field(description="What people call the device, such as `Chrome on Windows`.")
+    ip: str = Field(description="Where the sign-in came from.")
+    last_seen_at: datetime = Field(description="When it asked last, give or take a minute.")
+    since: datetime

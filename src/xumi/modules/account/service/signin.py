@@ -20,6 +20,7 @@ from xumi.modules.account.schemas import Login, PasswordChange, TokensOut
 from xumi.modules.account.service import access, guess
 from xumi.modules.account.service import session as sessions
 from xumi.modules.account.service.device import find_device, make_device_token
+from xumi.modules.account.service.identity import has_password, is_named
 from xumi.modules.account.service.policy import check_password
 from xumi.modules.audit.service import record
 
@@ -39,8 +40,9 @@ async def sign_in(
     Raises:
         APIException: LOGIN_FAILED, whatever the reason.
     """
-    key = comparison_key(login.username)
-    known = await find_credentials(User.username_key == key)
+    known = await find_credentials(is_named(login.username))
+    # However he was named, these are guesses at one password.
+    key = comparison_key(known.username if known is not None else login.username)
     device = known and find_device(device_token, known.id, known.password_hash)
     subject = f"device {device}" if device else f"name {key}"
     if not await _is_right(login.password, known, subject):
@@ -84,10 +86,28 @@ async def change_password(session: AsyncSession, principal: Principal, change: P
     record(session, "user.password_changed", f"user:{user.id}", None, None)
 
 
+async def check_own_password(session: AsyncSession, principal: Principal, password: str) -> User:
+    """The caller, locked, if this is his password.
+
+    Raises:
+        APIException: PASSWORD_WRONG.
+    """
+    known = await find_credentials(User.id == principal.user_id)
+    subject = f"session {principal.session_id}"
+    if not await _is_right(password, known, subject):
+        raise APIException(AccountCode.PASSWORD_WRONG)
+    assert known is not None
+    user = await _lock_unchanged(session, known)
+    if user is None:
+        raise APIException(AccountCode.PASSWORD_WRONG)
+    await guess.give_back(session, subject)
+    return user
+
+
 async def _is_right(password: str, known: Credentials | None, subject: str) -> bool:
     """Whether the password is the user's, if it may be evaluated at all. Always evaluates once."""
     may_guess = await guess.reserve(subject)
-    if known is None or not known.enabled or not may_guess:
+    if known is None or not known.enabled or not may_guess or not has_password(known.password_hash):
         await verify_nothing(password)
         return False
     return await verify_password(password, known.password_hash)

@@ -107,8 +107,8 @@ async def create(session: AsyncSession, principal: Principal, data: UserCreate) 
     Raises:
         APIException: DUPLICATE, VALIDATION_FAILED (password, roles), ADMINISTRATOR_REQUIRED, GRANT_REFUSED.
     """
-    _check_roles(data.roles)
-    _refuse_escalation(principal, data.roles)
+    check_roles(data.roles)
+    refuse_escalation(principal, data.roles)
     check_password(data.password, data.username, data.email)
     password_hash = await hash_password(data.password)
     facts = data.model_dump(include={"username", "email", "roles", "enabled"})
@@ -129,8 +129,8 @@ async def update(
     wanted: set[str] = roles if data.roles is None else set(data.roles)
     enabled = user.enabled if data.enabled is None else data.enabled
     # A role that has been disabled or deleted since may stay: it grants nothing.
-    _check_roles(wanted - roles)
-    _refuse_escalation(principal, wanted)
+    check_roles(wanted - roles)
+    refuse_escalation(principal, wanted)
     if not enabled or Role.ADMIN not in wanted:
         _keep_an_administrator(administrators, [user_id])
     before = _describe(user, roles)
@@ -162,7 +162,7 @@ async def remove(session: AsyncSession, principal: Principal, user_ids: Sequence
     administrators = await lock_administrators(session)
     users = await lock_users(session, user_ids)
     held = await read_roles(session, [user.id for user in users])
-    _refuse_escalation(principal, *held.values())
+    refuse_escalation(principal, *held.values())
     _keep_an_administrator(administrators, held)
     for user in users:
         access.raise_epoch(session, user)
@@ -193,6 +193,15 @@ def _describe(user: User, roles: Iterable[str]) -> dict[str, Any]:
     return {**facts, "roles": sorted(roles), "enabled": user.enabled}
 
 
+async def check_may_change(session: AsyncSession, principal: Principal, user_id: str) -> User:
+    """The user, locked.
+
+    Raises:
+        APIException: NOT_FOUND; ADMINISTRATOR_REQUIRED.
+    """
+    return (await _get_locked(session, principal, user_id))[0]
+
+
 def _may_lose_administrator(data: UserReplace | UserChange) -> bool:
     return data.enabled is False or (data.roles is not None and Role.ADMIN not in data.roles)
 
@@ -203,11 +212,11 @@ async def _get_locked(session: AsyncSession, principal: Principal, user_id: str)
     if not users:
         raise APIException(APICode.NOT_FOUND)
     roles = (await read_roles(session, [user_id]))[user_id]
-    _refuse_escalation(principal, roles)
+    refuse_escalation(principal, roles)
     return users[0], roles
 
 
-def _check_roles(roles: Iterable[str]) -> None:
+def check_roles(roles: Iterable[str]) -> None:
     """Refuse to give roles that do not exist or are disabled.
 
     Raises:
@@ -219,7 +228,7 @@ def _check_roles(roles: Iterable[str]) -> None:
         raise APIException(APICode.VALIDATION_FAILED, errors=[problem])
 
 
-def _refuse_escalation(principal: Principal, *role_sets: Iterable[str]) -> None:
+def refuse_escalation(principal: Principal, *role_sets: Iterable[str]) -> None:
     """Who manages users gives nobody, and takes from nobody, more than he may himself.
 
     Raises:

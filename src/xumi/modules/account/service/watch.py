@@ -25,9 +25,12 @@ from xumi.modules.account.constants import (
     WATCH_STALE_SECONDS,
     WATCH_TIMEOUT_SECONDS,
 )
-from xumi.modules.account.models import AccessChange, Guess, UserSession
+from xumi.modules.account.models import AccessChange, Guess, Invitation, OneTimeToken, UserSession
 from xumi.modules.account.service import access
 from xumi.modules.account.service.guess import present_window
+
+# Who has invited somebody sees for so long that he did not come.
+KEEP_INVITATIONS = timedelta(days=30)
 
 if TYPE_CHECKING:
     from xumi.kernel.resources import Resources
@@ -102,13 +105,15 @@ class Watcher:
 
 
 async def prune(token_life: timedelta) -> None:
-    """Delete changes that concern no living token, sessions that have expired and guesses that no longer count."""
+    """Delete changes that concern no living token, what has expired, and guesses that no longer count."""
     now = clock.now()
     async with unit_of_work() as work:
         session = work.session
         old = now - token_life - timedelta(seconds=2 * WATCH_OVERLAP_SECONDS)
         await session.execute(delete(AccessChange).where(AccessChange.at < old))
         await session.execute(delete(UserSession).where(UserSession.expires_at < now))
+        await session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < now))
+        await session.execute(delete(Invitation).where(Invitation.expires_at < now - KEEP_INVITATIONS))
         await session.execute(delete(Guess).where(Guess.window < present_window() - 1))
 
 

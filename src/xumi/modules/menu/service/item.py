@@ -79,13 +79,18 @@ async def create(session: AsyncSession, data: MenuCreate) -> str:
         APIException: VALIDATION_FAILED, naming the fields; DUPLICATE for codes; MENU_FULL; MENU_TOO_DEEP.
     """
     tree = await Tree.lock(session)
-    item_id = await add_branch(session, tree, data, data.parent_id)
+    rows = await add_branch(session, tree, data, data.parent_id)
+    for row in rows:
+        record(session, "menu.created", f"menu:{row['id']}", None, row)
     await forget_items()
+    item_id: str = rows[0]["id"]
     return item_id
 
 
-async def add_branch(session: AsyncSession, tree: Tree, data: MenuBranch, parent_id: str | None) -> str:
-    """Store a document's items, the last below a parent; the locked tree knows them then.
+async def add_branch(
+    session: AsyncSession, tree: Tree, data: MenuBranch, parent_id: str | None
+) -> list[dict[str, Any]]:
+    """Store a document's items, the last below a parent; the locked tree knows them then. Returns them, parents first.
 
     Raises:
         APIException: as `create` does.
@@ -93,7 +98,7 @@ async def add_branch(session: AsyncSession, tree: Tree, data: MenuBranch, parent
     documents = rules.flatten(data)
     rules.check_documents(tree, documents, parent_id)
     ids = {id(document.data): generate_key() for document in documents}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for document in documents:
         place = {"parent_id": parent_id, "order": len(tree.children(parent_id))}
         if document.above is not None:
@@ -103,8 +108,7 @@ async def add_branch(session: AsyncSession, tree: Tree, data: MenuBranch, parent
     await insert_many(session, MenuItem, rows)
     for row in rows:
         tree.add(Node(row["id"], row["parent_id"], row["kind"], row["code"]))
-        record(session, "menu.created", f"menu:{row['id']}", None, row)
-    return ids[id(data)]
+    return rows
 
 
 async def replace(session: AsyncSession, item_id: str, data: MenuReplace) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from xumi.kernel.errors import APIException, StartError
 from xumi.kernel.log import logger
 from xumi.kernel.modules import Feature
+from xumi.modules.audit.service import record
 from xumi.modules.menu.models import MenuTree
 from xumi.modules.menu.repository import Tree, forget_items
 from xumi.modules.menu.schemas import MenuBranch, MenuDeclaration
@@ -25,28 +26,33 @@ async def seed(session: AsyncSession, features: Sequence[Feature]) -> None:
         StartError: a feature declares an item that is not valid.
     """
     declared = list(_declared(features))
-    seeded = await session.scalar(select(MenuTree.seeded))
-    if {data.code for data, _ in declared} <= set(seeded or ()):
+    known = await session.scalar(select(MenuTree.seeded))
+    if {data.code for data, _ in declared} <= set(known or ()):
         return
     tree = await Tree.lock(session)
     waiting = [entry for entry in declared if entry[0].code not in tree.row.seeded]
-    tried = None
+    seeded, tried = list(tree.row.seeded), None
     # What hangs below another feature's item may be declared before it: those that found no parent try again.
     while len(waiting) != tried:
         tried = len(waiting)
-        waiting = [entry for entry in waiting if not await _put_in(session, tree, *entry)]
-    await forget_items()
+        waiting = [entry for entry in waiting if not await _put_in(session, tree, seeded, *entry)]
+    if count := len(seeded) - len(tree.row.seeded):
+        tree.row.seeded = seeded
+        record(session, "menus.seeded", "menu:top", None, {"items": count})
+        await forget_items()
 
 
-async def _put_in(session: AsyncSession, tree: Tree, data: MenuBranch, parent: str | None) -> bool:
-    """Put an item in, unless it cannot be where it is declared; False where its parent is not there."""
+async def _put_in(
+    session: AsyncSession, tree: Tree, seeded: list[str], data: MenuBranch, parent: str | None
+) -> bool:
+    """Put an item in, unless it cannot be where it is declared, and note its code; False where its parent is not there."""
     above = tree.find(parent) if parent is not None else None
     if parent is not None and above is None:
         return False
     try:
         if tree.find(data.code) is None:
             await add_branch(session, tree, data, above.id if above is not None else None)
-        tree.row.seeded = [*tree.row.seeded, data.code]
+        seeded.append(data.code)
     except APIException as error:
         logger.warning("a menu item that a module declares was left out", code=data.code, error=error)
     return True

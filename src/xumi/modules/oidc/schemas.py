@@ -1,0 +1,27 @@
+"""What goes in and out of the endpoints of OpenID providers."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from xumi.kernel.schema import InputSchema, SchemaBase
+
+
+class ProviderOut(SchemaBase):
+    """A provider that people can sign in at."""
+
+    name: str
+    title: str
+    login_url: str = Field(description="Where a browser goes to sign in.")
+
+
+class AuthorizationOut(SchemaBase):
+    """Where a browser goes next."""
+
+    url: str
+
+
+class CodeExchange(InputSchema):
+    """The code that stood behind the `#` after a sign-in at a provider."""
+
+    code: Annotated[str, Field(min_length=1, max_length=200)]

@@ -1,0 +1,1 @@
+"""What is done with OpenID providers; no other feature needs it."""
