@@ -42,6 +42,7 @@ def make_settings(database_url: str, **values: object) -> Settings:
         "database_url": database_url,
         "initial_admin_password": PASSWORD,
         "worker_enabled": False,
+        "captcha_after_failures": 0,
     }
     return Settings.model_validate(known | values)
 

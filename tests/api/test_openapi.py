@@ -38,13 +38,13 @@ async def test_every_route_is_documented_with_envelope_errors_and_access(tmp_pat
                 "$ref": "#/components/schemas/Error"
             }
             assert operation["security"] == (
-                [] if route.policy.public else [{"Bearer": []}, {"BasicToken": []}]
+                [] if route.policy.public else [{"Bearer": []}, {"BasicToken": []}, {"ApiKey": []}]
             )
             for status, response in operation["responses"].items():
                 schema = response.get("content", {}).get("application/json", {}).get("schema", {})
                 if status.startswith("2") and schema:
                     assert {"code", "message", "data"} == set(schema["properties"]), (route.label, schema)
-    assert set(document["components"]["securitySchemes"]) == {"Bearer", "BasicToken"}
+    assert set(document["components"]["securitySchemes"]) == {"Bearer", "BasicToken", "ApiKey"}
 
 
 async def test_operation_ids_are_unique(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ FOLLOWED = [
     "docs/guide/mail.md",
     "docs/guide/events.md",
     "docs/guide/menus.md",
+    "docs/guide/sign-in.md",
 ]
 
 

@@ -59,7 +59,11 @@ def taking_bodies(routes: Routes) -> list[Route]:
 
 
 def reach(value: Any, path: tuple[str | int, ...]) -> Any:
-    """The part of a value that lies at the end of a path."""
+    """The part of a value that lies at the end of a path.
+
+    Raises:
+        LookupError: it is not there, because the input in `declared.py` leaves a list empty.
+    """
     for step in path:
         value = value[step]
     return value
@@ -125,7 +129,8 @@ async def test_what_is_sent_along_in_the_query_changes_nothing(world: World, rou
         written = []
         for extra in ({}, {}, {name: str(value) for name, value in injected().items()}):
             answer = await world.send(replace(call, query=extra | call.query), "admin")
-            assert answer.status_code in (200, 201, 204, 404), (route.label, answer.text)
+            # Somebody's own session is not the administrator's.
+            assert answer.is_success or answer.status_code == 404, (route.label, answer.text)
             written.append(by_place(world.rows()))
             if found := marked(world.rows()):
                 wrong.append(f"{route.label}: wrote {found}")

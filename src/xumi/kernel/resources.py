@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xumi.kernel.auth.apikey import ApiKeys
 from xumi.kernel.auth.decision import DecisionPoint
 from xumi.kernel.auth.permission import Access
 from xumi.kernel.auth.token import TokenIssuer
@@ -51,6 +52,7 @@ class Resources:
         self.tokens = TokenIssuer(settings)
         self.access = Access(settings.access_token_seconds)
         self.decisions = DecisionPoint(settings) if settings.authz_url else None
+        self.api_keys = ApiKeys(self.access)
         self.envelope = _load_envelope(settings.api_envelope)
         runtime = os.environ.get(RUNTIME_DIRECTORY)
         self.limiter = RateLimiter(settings.rate_limit_storage_uri, Path(runtime) if runtime else None)

@@ -38,6 +38,7 @@ class Decider:
         asked: the bodies of the questions, in order.
         headers: the headers of the last one.
         status, body: what it answers.
+        drop: how many questions it answers by closing the connection.
         release: it answers once this is set.
     """
 
@@ -45,6 +46,7 @@ class Decider:
         self.asked: list[dict[str, Any]] = []
         self.headers: dict[str, str] = {}
         self.status, self.body = 200, b'{"allow": true}'
+        self.drop = 0
         self.release = threading.Event()
         self.release.set()
         outer = self
@@ -57,6 +59,10 @@ class Decider:
                 outer.asked.append(json.loads(question))
                 outer.headers = dict(self.headers)
                 outer.release.wait(10)
+                if outer.drop > 0:
+                    outer.drop -= 1
+                    self.close_connection = True
+                    return
                 self.send_response(outer.status)
                 self.send_header("Content-Length", str(len(outer.body)))
                 if outer.status == 302:
@@ -87,7 +93,8 @@ def decider() -> Iterator[Decider]:
 
 def settings(port: int, **values: object) -> Settings:
     url = f"http://127.0.0.1:{port}/decide"
-    return make_settings("sqlite://", authz_url=url, authz_token=TOKEN, **values)
+    known = {"authz_url": url, "authz_token": TOKEN, "authz_timeout_seconds": 20}
+    return make_settings("sqlite://", **(known | values))
 
 
 @asynccontextmanager
@@ -144,7 +151,7 @@ async def test_without_a_memory_it_is_asked_each_time(decider: Decider) -> None:
 
 async def test_many_requests_at_once_ask_once(decider: Decider) -> None:
     decider.release.clear()
-    async with serve(decider.port, authz_timeout_seconds=10) as client:
+    async with serve(decider.port) as client:
         calls = [asyncio.create_task(client.get(f"/thing/{n}")) for n in range(10)]
         while not decider.asked:
             await asyncio.sleep(0.01)
@@ -184,20 +191,32 @@ async def test_what_is_no_decision_lets_nobody_in(decider: Decider, status: int,
         assert (await client.get("/thing/1")).status_code == 200
 
 
+async def until_allowed(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(20):
+        while (await client.get("/thing/1")).status_code != 200:
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("fault", ["blackhole", "reset", "half_close"])
 async def test_a_network_that_fails_lets_nobody_in_and_heals(decider: Decider, fault: str) -> None:
     with FaultProxy(decider.port) as proxy:
-        async with serve(proxy.port, authz_cache_seconds=0, authz_timeout_seconds=0.3) as client:
-            assert (await client.get("/thing/1")).status_code == 200
+        async with serve(proxy.port, authz_cache_seconds=0, authz_timeout_seconds=0.5) as client:
+            await until_allowed(client)
             getattr(proxy, fault)()
             with capture() as said:
                 answers = await asyncio.gather(*(client.get("/thing/1") for _ in range(5)))
             assert {answer.status_code for answer in answers} == {503}
             assert TOKEN not in str(said)
             proxy.heal()
-            async with asyncio.timeout(10):
-                while (await client.get("/thing/1")).status_code != 200:
-                    await asyncio.sleep(0.05)
+            await until_allowed(client)
+
+
+async def test_a_connection_that_was_closed_is_tried_anew_once(decider: Decider) -> None:
+    async with serve(decider.port, authz_cache_seconds=0) as client:
+        for drop, status in ((0, 200), (1, 200), (2, 503), (0, 200)):
+            decider.drop = drop
+            assert (await client.get("/thing/1")).status_code == status
+    assert len(decider.asked) == 1 + 2 + 2 + 1
 
 
 async def test_a_service_that_is_not_there_lets_nobody_in() -> None:
@@ -227,7 +246,7 @@ async def test_what_is_remembered_is_bounded(decider: Decider, monkeypatch: pyte
 
 async def test_what_is_being_asked_ends_with_the_process(decider: Decider) -> None:
     decider.release.clear()
-    point = DecisionPoint(settings(decider.port, authz_timeout_seconds=30))
+    point = DecisionPoint(settings(decider.port))
     await point.start()
     waiting = asyncio.create_task(point.require("U", "thing:do", "/thing", "GET"))
     while not decider.asked:

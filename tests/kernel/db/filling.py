@@ -8,6 +8,7 @@ import xumi.modules.access.models as roles
 import xumi.modules.account.models as account
 import xumi.modules.menu.models as menu
 import xumi.modules.poster.models as poster
+from tests.kernel.db.sign_in_rows import sign_in_rows
 from xumi.kernel import clock
 from xumi.kernel.counters import Counter
 from xumi.kernel.db.engine import Database
@@ -55,6 +56,7 @@ async def fill_account(session: AsyncSession) -> None:
             account.OneTimeToken(
                 purpose="a", subject="a", token_hash="x", binding="", created_at=now, expires_at=now
             ),
+            *sign_in_rows(user.id, now),
             poster.Poster(title="t", content="c", author_id=user.id, author="a"),
         ]
     )

@@ -75,6 +75,13 @@ async def test_what_does_not_exist_is_404(chief: Person) -> None:
         assert response.status_code == 404, (method, path)
 
 
+async def test_a_code_that_nobody_could_have_given_is_no_error_of_ours(chief: Person) -> None:
+    for code in ("%00", "%F0%9F%98%80", "x" * 2000, "admin%27--", "%2A"):
+        for method, path in (("GET", code), ("DELETE", code), ("GET", f"{code}/permissions")):
+            response = await chief.client.request(method, f"{ROLES}/{path}")
+            assert response.status_code in (404, 405, 422), (method, path)
+
+
 async def test_permissions_are_set_added_and_taken_and_count_at_once(
     chief: Person, make_role: Make, employ: Employ
 ) -> None:

@@ -124,6 +124,8 @@ def test_why_a_password_is_not_accepted(password: str, problem: str) -> None:
     assert problem in (find_password_problem(password, "LongUserName", "long@example.com") or "")
 
 
-@pytest.mark.parametrize("password", ["aaaaaaaa", "correct horse", "x" * 128, "密码密码密码密码", "        "])
+@pytest.mark.parametrize(
+    "password", ["aaaaaaaaaaaaaab", "correct horse", "x" * 128, "密码密码密码密码", "        "]
+)
 def test_nothing_else_is_asked_of_a_password(password: str) -> None:
     assert find_password_problem(password, "alice", None) is None

@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import PASSWORD
 from tests.modules.account.conftest import Person, SignIn
 from xumi.api import Application
+from xumi.kernel import clock
 from xumi.kernel.db.session import unit_of_work
 from xumi.modules.audit.service import record
 
@@ -110,13 +111,14 @@ async def test_what_nobody_did_who_had_signed_in_is_the_systems(chief: Person, s
 async def test_it_is_filtered_paged_and_exported(app: Application, chief: Person) -> None:
     with app.resources.context("test"):
         for number in range(5):
-            async with unit_of_work() as work:
-                record(work.session, "thing.made", f"thing:{number}", None, {"number": number})
+            with clock.travel(seconds=number):
+                async with unit_of_work() as work:
+                    record(work.session, "thing.made", f"thing:{number}", None, {"number": number})
     first = (await chief.client.get(AUDIT, params={"action": "thing.made", "size": 3})).json()["data"]
     assert (len(first["items"]), first["total"]) == (3, 5)
     rest = await chief.client.get(AUDIT, params={"action": "thing.made", "size": 3, "after": first["next"]})
     subjects = [item["subject"] for item in (*first["items"], *rest.json()["data"]["items"])]
-    assert sorted(subjects) == [f"thing:{number}" for number in range(5)]
+    assert subjects == [f"thing:{number}" for number in reversed(range(5))]
     newest = first["items"][0]
     assert [item["id"] for item in await entries(chief, at=f"{newest['at']}..")] == [newest["id"]]
     assert [item["id"] for item in await entries(chief, subject=newest["subject"])] == [newest["id"]]

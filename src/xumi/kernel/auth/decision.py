@@ -70,10 +70,10 @@ class DecisionPoint:
         """Open the connection pool; nothing is asked yet."""
         import httpx
 
-        # Neither a proxy of the environment nor a redirect sees who may do what.
+        # Neither a proxy of the environment nor a redirect sees who may do what. The limit of time is for the whole of an answer.
         client = httpx.AsyncClient(
             headers=self._headers,
-            timeout=self._timeout_seconds,
+            timeout=None,
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
             follow_redirects=False,
             trust_env=False,
@@ -123,15 +123,24 @@ class DecisionPoint:
             done.exception()
 
     async def _ask(self, key: _Key, route: str, method: str) -> bool:
-        assert self._client is not None
         question = {"subject": key[0], "permission": key[1], "route": route, "method": method}
         async with asyncio.timeout(self._timeout_seconds):
-            response = await self._client.post(self._url, content=msgspec.json.encode(question))
+            response = await self._post(msgspec.json.encode(question))
         if response.status_code != 200:
             raise _WrongAnswer(f"it answered with status {response.status_code}")
         allowed = _decode(response.content).allow
         self._remember(key, allowed)
         return allowed
+
+    async def _post(self, question: bytes) -> "httpx.Response":
+        import httpx
+
+        assert self._client is not None
+        try:
+            return await self._client.post(self._url, content=question)
+        except httpx.TransportError:
+            # The service may have closed a connection that we kept; to ask twice does no harm.
+            return await self._client.post(self._url, content=question)
 
     def _remember(self, key: _Key, allowed: bool) -> None:
         if self._remember_seconds > 0:

@@ -140,6 +140,10 @@ class Access:
         seen, self._seen = self._seen, set()
         return seen
 
+    def least_epochs(self) -> dict[str, int]:
+        """The smallest epoch that still counts, by user, of all whose epoch was raised a short while ago."""
+        return {user: entry[0] for user, entry in self._epochs.items()}
+
     def prune(self) -> None:
         """Forget what ended so long ago that no living token is concerned."""
         now = clock.timestamp()

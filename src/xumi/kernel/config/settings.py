@@ -235,6 +235,15 @@ class Settings(Section):
         5.0, ge=0, description="How long its answer holds for one user and permission; 0 asks each time."
     )
     authz_token: SecretStr | None = Field(None, description="Sent to it as `Authorization: Bearer …`.")
+    second_factor_issuer: str = Field(
+        "Xumi",
+        min_length=1,
+        max_length=64,
+        description="Under which name authenticator apps show an account.",
+    )
+    captcha_after_failures: int = Field(
+        3, ge=0, description="A sign-in needs a captcha after so many failures; 0: never."
+    )
     modules: list[str] = Field(
         ["xumi.modules"], description="Packages whose features are loaded, beside the folder `modules/`."
     )

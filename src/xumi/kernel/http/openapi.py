@@ -26,12 +26,18 @@ _SECURITY = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "The access token of POST /auth/login.",
+        "description": "The access token of POST /auth/login, or an API key.",
     },
     "BasicToken": {
         "type": "http",
         "scheme": "basic",
         "description": "The access token as user name, no password.",
+    },
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "A key of POST /auth/api-keys, for machines.",
     },
 }
 _IDEMPOTENCY_KEY = {
@@ -127,7 +133,7 @@ def _complete(operation: dict[str, Any], route: Route, envelope: Envelope) -> No
     if route.policy.public:
         operation["security"] = []
     else:
-        operation["security"] = [{"Bearer": []}, {"BasicToken": []}]
+        operation["security"] = [{"Bearer": []}, {"BasicToken": []}, {"ApiKey": []}]
         operation["x-permission"] = route.policy.permission
         note = f"Permission: `{route.policy.permission}`"
         operation["description"] = f"{operation.get('description', '')}\n\n{note}".strip()

@@ -13,6 +13,7 @@ import random
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
+from collections.abc import Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from fastapi import __version__ as fastapi_version
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xumi.kernel import log, metrics
+from xumi.kernel.auth.apikey import PREFIX as API_KEY_PREFIX
 from xumi.kernel.auth.principal import Principal
 from xumi.kernel.context import Context, activate, current, deactivate
 from xumi.kernel.errors import APICode, APIException
@@ -44,6 +46,7 @@ _READ = frozenset(
     (
         b"x-request-id",
         b"authorization",
+        b"x-api-key",
         b"origin",
         b"content-length",
         b"content-type",
@@ -185,7 +188,7 @@ class Pipeline:
             self._limit(rule, rate_limit_caller(context.ip))
         else:
             try:
-                context.principal = principal = self._authenticate(exchange.headers.get(b"authorization"))
+                context.principal = principal = self._authenticate(exchange.headers, context.ip)
             except APIException:
                 self._limit(rule, rate_limit_caller(context.ip))
                 raise
@@ -243,24 +246,38 @@ class Pipeline:
                 APICode.RATE_LIMITED, headers=refusal.headers(), seconds=refusal.retry_after_seconds
             )
 
-    def _authenticate(self, authorization: bytes | None) -> Principal:
-        """The caller by `Bearer <token>`, or by HTTP Basic with the token as user name."""
+    def _authenticate(self, headers: Mapping[bytes, bytes], ip: str) -> Principal:
+        """The caller by `Bearer <token or API key>`, by HTTP Basic with that as user name, or by `X-API-Key`."""
+        authorization = headers.get(b"authorization")
         if authorization is None:
-            raise APIException(APICode.UNAUTHENTICATED, headers=_CHALLENGE)
+            if (key := headers.get(b"x-api-key")) is None:
+                raise APIException(APICode.UNAUTHENTICATED, headers=_CHALLENGE)
+            return self._check_key(key.decode("latin-1"), ip)
         scheme, _, credentials = authorization.decode("latin-1").partition(" ")
         # Only HTTP's own white space: a token has one spelling.
-        token = credentials.strip(" \t")
-        if scheme.lower() == "basic":
+        scheme, token = scheme.lower(), credentials.strip(" 	")
+        if scheme == "basic":
             try:
                 token = b64decode(token, validate=True).decode().partition(":")[0]
             except (Base64Error, UnicodeDecodeError):
                 raise APIException(APICode.TOKEN_INVALID, headers=_CHALLENGE) from None
-        elif scheme.lower() != "bearer":
+        elif scheme != "bearer":
             raise APIException(APICode.UNAUTHENTICATED, headers=_CHALLENGE)
         try:
             return self.resources.access.check(self.resources.tokens.verify(token))
         except APIException as error:
+            # Looked at only now, so that access tokens, which most requests bring, do not pay for it.
+            if token.startswith(API_KEY_PREFIX):
+                return self._check_key(token, ip)
             error.headers.update(_CHALLENGE)
+            raise
+
+    def _check_key(self, key: str, ip: str) -> Principal:
+        try:
+            return self.resources.api_keys.check(key, ip)
+        except APIException as error:
+            if error.code.status == 401:
+                error.headers.update(_CHALLENGE)
             raise
 
     async def _fail(self, exchange: Exchange, error: Exception) -> None:

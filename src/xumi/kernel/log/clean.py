@@ -21,6 +21,7 @@ _SECRET_KEY = re.compile(
 _SECRET_IN_TEXT = re.compile(
     r"(://[^\s/:@]{0,64}:)[^\s/@]{1,256}(?=@)"
     r"|\b((?:bearer|basic)\s)[\w.~+/=-]{16,}"
+    r"|(?<![\w-])xumi_[0-9A-Za-z]{32,}"
     r"|(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
     r"|(?<![a-z])((?:passw|secret|token|api_?key|authorization)\w{0,20}[\"']?\s{0,4}[=:]\s{0,4}[\"']?(?:(?:bearer|basic)\s)?)[^\s&\"',;]+",
     re.IGNORECASE,

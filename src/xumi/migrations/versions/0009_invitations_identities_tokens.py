@@ -1,6 +1,6 @@
 """invitations, identities, one-time tokens; sessions by when they were seen
 
-Revision 0009, after 0006.
+Revision 0009, after 0008.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from alembic import op
 from xumi.kernel.db.model import UtcDateTime
 
 revision: str = "0009"
-down_revision: str | Sequence[str] | None = "0006"
+down_revision: str | Sequence[str] | None = "0008"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

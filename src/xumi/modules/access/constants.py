@@ -15,4 +15,4 @@ MAX_CODES = 10_000
 VERSION_ID = "0" * 26
 """Key of the only row of `access_version`."""
 
-LOAD_TIMEOUT_SECONDS = 10
+LOAD_TIMEOUT_SECONDS = 5

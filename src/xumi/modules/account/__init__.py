@@ -1,9 +1,9 @@
 """Accounts: people and programs that sign in, and the two built-in roles.
 
-Tables: `account_user`, `account_user_role`, `account_identity`, `account_session`, `account_invitation`,
-`account_one_time_token`, `account_guess`, `account_access_change`. Depends on `audit`. Endpoints: `/auth` (one's own account),
-`/api/v1/users`, `/api/v1/sessions` and `/api/v1/invitations` (everybody's). Access that has ended reaches every worker within a
-second through `account_access_change`.
+Tables: `account_user`, `account_user_role`, `account_identity`, `account_session`, `account_second_factor`,
+`account_recovery_code`, `account_invitation`, `account_one_time_token`, `account_guess`, `account_access_change`. Depends on
+`audit`. Endpoints: `/auth` (one's own account), `/api/v1/users`, `/api/v1/sessions` and `/api/v1/invitations` (everybody's).
+Access that has ended reaches every worker within a second through `account_access_change`.
 """
 
 from collections.abc import AsyncIterator
@@ -58,6 +58,8 @@ MODULE = Module(
             "identity:list",
             "identity:bind",
             "identity:unbind",
+            "second-factor:read",
+            "second-factor:change",
         ),
     },
     lifespan=_live,

@@ -18,6 +18,14 @@ GUESS_WINDOW_SECONDS = 900
 MAX_GUESSES = 10
 """How many guesses at a password are evaluated in any `GUESS_WINDOW_SECONDS`, for each subject."""
 
+CAPTCHA_LENGTH = 5
+CAPTCHA_SECONDS = 120
+"""How long a captcha can be answered."""
+
+CHALLENGE_SECONDS = 300
+"""How long somebody who has given his password may take to give a second factor."""
+RECOVERY_CODES = 10
+
 REFRESH_RETRY_SECONDS = 10
 """How long a refresh token that was exchanged may be exchanged again, because the answer was lost."""
 
@@ -47,15 +55,3 @@ PRESENCE_INTERVAL_SECONDS = 30
 """How often it is written when sessions were seen."""
 ONLINE_SECONDS = 300
 """Who was seen within this time counts as online."""
-
-# Among the passwords that attackers try first, those that are long enough to pass otherwise.
-COMMON_PASSWORDS = frozenset(
-    (
-        "00000000", "000000000", "11111111", "111111111", "1111111111", "11223344", "12341234", "12344321", "123123123",
-        "12345678", "123456789", "1234567890", "0123456789", "87654321", "987654321", "0987654321", "66666666", "88888888",
-        "abc12345", "abcd1234", "abcdefgh", "a1b2c3d4", "a1234567", "a12345678", "asdfasdf", "asdfghjkl", "1q2w3e4r",
-        "1q2w3e4r5t", "1qaz2wsx", "qwerasdf", "qwer1234", "qwerty123", "qwertyui", "qwertyuiop", "zxcvbnm123", "iloveyou",
-        "letmein1", "password", "passw0rd", "password1", "p@ssw0rd", "admin123", "administrator", "sunshine", "princess",
-        "football", "baseball", "superman", "trustno1", "welcome1", "changeme", "woaini1314", "5201314520",
-    )
-)  # fmt: skip

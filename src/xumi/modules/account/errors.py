@@ -31,3 +31,18 @@ class AccountCode(APICode):
         en="The present password is wrong, or there were too many attempts: check it, or try again in half an hour.",
         zh="当前密码错误，或尝试次数过多：请核对密码，或半小时后重试。",
     )
+    SECOND_FACTOR_FAILED = define(
+        40110,
+        en="The code is wrong or was used before, or there were too many attempts: wait for the next code, or sign in again.",
+        zh="验证码错误或已使用，或尝试次数过多：请等待下一个验证码，或重新登录。",
+    )
+    SECOND_FACTOR_EXISTS = define(
+        40911,
+        en="This account has a second factor already: disable it first.",
+        zh="该账号已启用第二因素验证：请先停用。",
+    )
+    CAPTCHA_REQUIRED = define(
+        40111,
+        en="There were several failed attempts: send the letters of a picture of GET /auth/captcha with the next one.",
+        zh="登录失败次数较多：请通过 GET /auth/captcha 获取图片，并在下次登录时提交其中的字符。",
+    )

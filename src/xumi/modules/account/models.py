@@ -1,4 +1,4 @@
-"""The tables of accounts: users, their roles, identities, sessions, invitations, one-time tokens, guesses, ended access."""
+"""The tables of accounts: users, their roles, identities, sessions, second factors, invitations, one-time tokens, guesses, ended access."""
 
 from __future__ import annotations
 
@@ -67,6 +67,31 @@ class UserSession(ModelBase):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     ip: Mapped[str] = mapped_column(String(45))
     user_agent: Mapped[str] = mapped_column(String(200))
+
+
+class SecondFactor(ModelBase):
+    """A user's authenticator app; it counts once it is confirmed."""
+
+    __tablename__ = "account_second_factor"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("account_user.id", ondelete="CASCADE"), unique=True)
+    secret: Mapped[str] = mapped_column(String(400))
+    """The shared secret, encrypted (see `service/authenticator.py`)."""
+    last_step: Mapped[int]
+    """The step of the last code that was accepted; only later ones are."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RecoveryCode(ModelBase):
+    """A code that lets a user in once without his authenticator app; using it deletes the row."""
+
+    __tablename__ = "account_recovery_code"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("account_user.id", ondelete="CASCADE"))
+    digest: Mapped[str] = mapped_column(String(64))
+
+    __table_args__ = (UniqueConstraint("user_id", "digest"),)
 
 
 class Guess(ModelBase):

@@ -12,7 +12,7 @@ from xumi.kernel import clock
 from xumi.kernel.db.read import fetch_one, primary
 from xumi.kernel.schema import SchemaBase
 from xumi.modules.account.enums import Role
-from xumi.modules.account.models import User, UserRole, UserSession
+from xumi.modules.account.models import SecondFactor, User, UserRole, UserSession
 
 
 def _split_roles(joined: str | None) -> list[str]:
@@ -105,6 +105,12 @@ async def find_session(session_id: str) -> SessionState | None:
     """A session that has not expired, of an enabled user; everything about it is of one moment."""
     with primary():
         return await fetch_one(_LIVING_SESSION, SessionState, {"session_id": session_id, "now": clock.now()})
+
+
+ENROLLED = select(SecondFactor.id).where(
+    SecondFactor.user_id == bindparam("user_id"), SecondFactor.confirmed_at.is_not(None)
+)
+"""The confirmed second factor of a user."""
 
 
 async def lock_users(session: AsyncSession, user_ids: Sequence[str]) -> list[User]:

@@ -100,6 +100,18 @@ class Login(InputSchema):
 
     username: Annotated[str, Field(max_length=EMAIL_MAX_LENGTH)]
     password: TypedPassword
+    captcha_id: str | None = Field(None, max_length=256, description="After several failures.")
+    captcha: str | None = Field(
+        None, max_length=16, description="The letters of its picture, in either case."
+    )
+
+
+class CaptchaOut(SchemaBase):
+    """A picture as a data URL, to be read once within `expires_in` seconds."""
+
+    captcha_id: str
+    image: str
+    expires_in: int
 
 
 class Refresh(InputSchema):
@@ -115,6 +127,82 @@ class TokensOut(SchemaBase):
     refresh_token: str
     token_type: Literal["Bearer"] = "Bearer"
     expires_in: int
+
+
+class SecondFactorOut(SchemaBase):
+    """The password was right, and something is left to do: `totp`, send a code; `enrol`, set up an authenticator app first.
+
+    The challenge is for that, once, within `expires_in` seconds.
+    """
+
+    second_factor: Literal["totp", "enrol"]
+    challenge: str
+    expires_in: int
+
+
+Challenge = Annotated[str, Field(max_length=256)]
+TypedCode = Annotated[
+    str, Field(max_length=64, description="Six digits of the authenticator app, or a recovery code.")
+]
+
+
+class Challenged(InputSchema):
+    """Who has given his password."""
+
+    challenge: Challenge
+
+
+class SecondStep(InputSchema):
+    """The second step of a sign-in."""
+
+    challenge: Challenge
+    code: TypedCode
+
+
+class PasswordProof(InputSchema):
+    """The caller's password, as proof."""
+
+    password: TypedPassword
+
+
+class CodeProof(InputSchema):
+    """A code of the authenticator app that is being set up."""
+
+    code: TypedCode
+
+
+class FactorProof(InputSchema):
+    """The caller's password and a code, as proof."""
+
+    password: TypedPassword
+    code: TypedCode
+
+
+class EnrolmentOut(SchemaBase):
+    """What an authenticator app is set up with: `uri` as a QR code, or `secret` typed in. Shown this once."""
+
+    secret: str
+    uri: str
+
+
+class RecoveryCodesOut(SchemaBase):
+    """Codes that let one in without the app, each once. Shown this once."""
+
+    recovery_codes: list[str]
+
+
+class EnrolledOut(TokensOut):
+    """Tokens, and the recovery codes of the app that was set up on the way; the codes are shown this once."""
+
+    recovery_codes: list[str]
+
+
+class SecondFactorState(SchemaBase):
+    """The caller's second factor; `enrolled_at` is null without one. `required` says that a role of his requires it."""
+
+    enrolled_at: datetime | None
+    recovery_codes_left: int
+    required: bool
 
 
 class PasswordChange(InputSchema):

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse
 from xumi.kernel.auth.principal import CurrentPrincipal
 from xumi.kernel.db.session import Session
 from xumi.kernel.http.router import get_router
-from xumi.modules.account.service.external import TokensOut
+from xumi.modules.account.service.external import SecondFactorOut, TokensOut
 from xumi.modules.oidc.schemas import AuthorizationOut, CodeExchange, ProviderOut
 from xumi.modules.oidc.service import flow, ticket
 
@@ -62,7 +62,7 @@ async def exchange(
     response: Response,
     sealed: Ticket = None,
     user_agent: Annotated[str, Header(include_in_schema=False)] = "",
-) -> TokensOut:
+) -> TokensOut | SecondFactorOut:
     """Exchange that code for tokens: once, within a minute, in the same browser."""
     tokens = await flow.exchange(session, body.code, sealed, user_agent)
     response.headers.update(_NO_STORE)

@@ -152,7 +152,8 @@ async def follow(resources: "Resources") -> AsyncIterator[None]:
         raise
     except Exception as error:
         resources.access.forget_roles()
-        logger.error("the roles cannot be read: nobody is let in until they can", error=error)
+        # No error of this process: a command may need no database. `/readiness` and every refused request tell of it.
+        logger.debug("the roles cannot be read: nobody is let in until they can", error=error)
     resources.access.refreshers.append(follower.refresh)
     try:
         yield

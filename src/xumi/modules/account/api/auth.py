@@ -14,17 +14,20 @@ from xumi.modules.account import service
 from xumi.modules.account.constants import DEVICE_COOKIE, DEVICE_COOKIE_SECONDS
 from xumi.modules.account.models import User
 from xumi.modules.account.schemas import (
+    CaptchaOut,
     Login,
     PasswordChange,
     Refresh,
     Register,
     RegisteredOut,
+    SecondFactorOut,
     SessionOut,
     TokensOut,
     UserOut,
 )
 from xumi.modules.account.service import session as sessions
 from xumi.modules.account.service import signin
+from xumi.modules.account.service.captcha import make_captcha
 
 router = get_router(prefix="/auth")
 
@@ -44,20 +47,38 @@ async def login(
     response: Response,
     device: Annotated[str | None, Cookie(alias=DEVICE_COOKIE, include_in_schema=False)] = None,
     user_agent: Annotated[str, Header(include_in_schema=False)] = "",
-) -> TokensOut:
-    """Sign in. The cookie lets this device in even while somebody else tries passwords for the account."""
+) -> TokensOut | SecondFactorOut:
+    """Sign in. Accounts with a second factor get no tokens yet, but a challenge for `POST /auth/login/second-factor`.
+
+    The cookie lets this device in even while somebody else tries passwords for the account.
+    """
     signed_in = await signin.sign_in(session, body, device_token=device, user_agent=user_agent)
+    if isinstance(signed_in, SecondFactorOut):
+        response.headers.update(NO_STORE)
+        return signed_in
+    remember_device(response, signed_in.device_token)
+    return signed_in.tokens
+
+
+def remember_device(response: Response, device_token: str) -> None:
+    """Answer a sign-in: the cookie by which the device is known from now on, and nothing is cached."""
     response.headers.update(NO_STORE)
     response.set_cookie(
         DEVICE_COOKIE,
-        signed_in.device_token,
+        device_token,
         max_age=DEVICE_COOKIE_SECONDS,
         path=router.prefix,
         secure=current().resources.settings.app_env == "production",
         httponly=True,
         samesite="strict",
     )
-    return signed_in.tokens
+
+
+@router.get("/captcha", public=True, rate_limit="30/minute")
+async def get_captcha(response: Response) -> CaptchaOut:
+    """A picture of letters to send with a sign-in after several failures. It counts once."""
+    response.headers.update(NO_STORE)
+    return make_captcha()
 
 
 @router.post("/refresh", public=True)

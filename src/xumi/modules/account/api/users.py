@@ -101,3 +101,9 @@ async def reset_password(
 ) -> None:
     """Give an account another password and end its sessions."""
     await users.reset_password(session, principal, user_id, body.password)
+
+
+@router.delete("/{user_id}/second-factor", permission="user:reset-second-factor", status_code=204)
+async def reset_second_factor(session: Session, principal: CurrentPrincipal, user_id: str) -> None:
+    """Take an account's second factor and recovery codes away."""
+    await users.reset_second_factor(session, principal, user_id)

@@ -7,7 +7,6 @@ import unicodedata
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.attributes import flag_modified
 
 from xumi.kernel import clock
 from xumi.kernel.auth.password import hash_password
@@ -17,14 +16,15 @@ from xumi.modules.account.constants import NO_PASSWORD, USERNAME_MAX_LENGTH
 from xumi.modules.account.enums import Role
 from xumi.modules.account.events import UserRegistered
 from xumi.modules.account.models import User, UserSession, comparison_key
-from xumi.modules.account.repository import lock_users, read_roles
-from xumi.modules.account.schemas import Email, TokensOut
-from xumi.modules.account.service import session as sessions
+from xumi.modules.account.repository import lock_users
+from xumi.modules.account.schemas import Email, SecondFactorOut, TokensOut
 from xumi.modules.account.service.identity import bind, confirm_email, find_user_id
+from xumi.modules.account.service.signin import begin_or_ask
 from xumi.modules.account.service.user import add_user
 from xumi.modules.audit.service import record
 
 __all__ = [
+    "SecondFactorOut",
     "TokensOut",
     "begin_session",
     "bind",
@@ -40,8 +40,8 @@ _TRIES = 5
 _address: TypeAdapter[str] = TypeAdapter(Email)
 
 
-async def begin_session(session: AsyncSession, user_id: str, user_agent: str) -> TokensOut:
-    """Sign in a user who was shown to be this one.
+async def begin_session(session: AsyncSession, user_id: str, user_agent: str) -> TokensOut | SecondFactorOut:
+    """Sign in a user who was shown to be this one; a second factor is asked for as after a password.
 
     Raises:
         APIException: LOGIN_FAILED, he is gone or disabled.
@@ -49,12 +49,8 @@ async def begin_session(session: AsyncSession, user_id: str, user_agent: str) ->
     users = await lock_users(session, [user_id])
     if not users or not users[0].enabled:
         raise APIException(APICode.LOGIN_FAILED)
-    user = users[0]
-    user.last_login_at = clock.now()
-    # Signing in is no change of the account: `updated_at` is sent as it is.
-    flag_modified(user, "updated_at")
-    roles = (await read_roles(session, [user.id]))[user.id]
-    return sessions.begin(session, user, sorted(roles), user_agent)
+    begun = await begin_or_ask(session, users[0], None, user_agent)
+    return begun if isinstance(begun, SecondFactorOut) else begun.tokens
 
 
 async def has_session(session: AsyncSession, user_id: str, session_id: str) -> bool:

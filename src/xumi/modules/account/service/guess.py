@@ -5,14 +5,16 @@ is counted are the windows of fifteen minutes that this guess falls into and the
 windows at most, so their sum bounds every such span, and a subject that used all is open again after 15 to 30 minutes.
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, case, select, update
+from sqlalchemy import ColumnElement, CursorResult, case, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from xumi.kernel import clock
 from xumi.kernel.auth.refresh import digest
+from xumi.kernel.db.read import fetch_value, primary
 from xumi.kernel.db.session import unit_of_work
 from xumi.modules.account.constants import GUESS_WINDOW_SECONDS, MAX_GUESSES
 from xumi.modules.account.models import Guess
@@ -42,6 +44,19 @@ async def _reserve(key: str, window: int) -> bool:
             return False
         work.session.add(Guess(subject=key, window=window, current=1, previous=0))
     return True
+
+
+async def count(subjects: Sequence[str]) -> int:
+    """How many guesses are counted now for that of the subjects that has most."""
+    window = present_window()
+    counted = case(
+        (Guess.window == window, Guess.current + Guess.previous),
+        (Guess.window == window - 1, Guess.current),
+        else_=0,
+    )
+    statement = select(func.max(counted)).where(Guess.subject.in_([digest(subject) for subject in subjects]))
+    with primary():
+        return await fetch_value(statement) or 0
 
 
 async def give_back(session: AsyncSession, subject: str) -> None:

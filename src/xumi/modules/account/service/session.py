@@ -12,13 +12,13 @@ from xumi.kernel.auth.principal import Principal
 from xumi.kernel.auth.refresh import digest
 from xumi.kernel.context import current
 from xumi.kernel.db.query import PaginateRequest, PaginateResponse, paginate_query
-from xumi.kernel.db.read import primary
+from xumi.kernel.db.read import fetch_value, primary
 from xumi.kernel.db.session import unit_of_work
 from xumi.kernel.errors import APICode, APIException
 from xumi.kernel.ids import generate_key
 from xumi.modules.account.constants import REFRESH_RETRY_SECONDS
 from xumi.modules.account.models import User, UserSession
-from xumi.modules.account.repository import SessionState, find_session
+from xumi.modules.account.repository import ENROLLED, SessionState, find_session
 from xumi.modules.account.schemas import SessionOut, TokensOut
 from xumi.modules.account.service import access
 
@@ -55,7 +55,7 @@ async def refresh(token: str) -> TokensOut:
     tokens = current().resources.tokens
     session_id = tokens.refresh.find_session(token)
     state = session_id and await find_session(session_id)
-    if not state:
+    if not state or await _lacks_second_factor(state):
         raise APIException(APICode.REFRESH_FAILED)
     successor = tokens.refresh.successor(token)
     old, new = digest(token), digest(successor)
@@ -69,6 +69,14 @@ async def refresh(token: str) -> TokensOut:
             await end(work.session, [state.id])
         raise APIException(APICode.REFRESH_FAILED)
     return _issue(state.user_id, state.epoch, state.roles, state.id, successor)
+
+
+async def _lacks_second_factor(state: SessionState) -> bool:
+    """Whether a role requires a second factor that the user has not set up: his next sign-in makes him do so."""
+    if not current().resources.access.requires_second_factor(state.roles):
+        return False
+    with primary():
+        return not await fetch_value(ENROLLED, {"user_id": state.user_id})
 
 
 async def _rotate(session_id: str, old: str, new: str) -> bool:

@@ -24,6 +24,7 @@ from xumi.modules.account.repository import USER_BY_ID, USER_ROWS, lock_administ
 from xumi.modules.account.schemas import UserChange, UserCreate, UserOut, UserQuery, UserReplace
 from xumi.modules.account.service import access
 from xumi.modules.account.service.policy import check_password
+from xumi.modules.account.service.second_factor import remove as remove_second_factor
 from xumi.modules.account.service.session import drop as drop_sessions
 from xumi.modules.audit.service import record
 
@@ -200,6 +201,17 @@ async def check_may_change(session: AsyncSession, principal: Principal, user_id:
         APIException: NOT_FOUND; ADMINISTRATOR_REQUIRED.
     """
     return (await _get_locked(session, principal, user_id))[0]
+
+
+async def reset_second_factor(session: AsyncSession, principal: Principal, user_id: str) -> None:
+    """Take an account's second factor away, for who has lost his app and his recovery codes. Doing it twice changes nothing.
+
+    Raises:
+        APIException: NOT_FOUND, ADMINISTRATOR_REQUIRED.
+    """
+    await _get_locked(session, principal, user_id)
+    if await remove_second_factor(session, user_id):
+        record(session, "second_factor.reset", f"user:{user_id}", {"kind": "totp"}, None)
 
 
 def _may_lose_administrator(data: UserReplace | UserChange) -> bool:

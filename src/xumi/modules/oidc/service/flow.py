@@ -115,8 +115,8 @@ async def come_back(session: AsyncSession, name: str, answer: Answer, sealed: st
 
 async def exchange(
     session: AsyncSession, code: str, sealed: str | None, user_agent: str
-) -> external.TokensOut:
-    """Our tokens for the code, once, in the browser that came back with it.
+) -> external.TokensOut | external.SecondFactorOut:
+    """Our tokens for the code, or a question for a second factor; once, in the browser that came back with it.
 
     Raises:
         APIException: PROVIDER_SIGN_IN_FAILED; LOGIN_FAILED, the account is disabled.
