@@ -24,6 +24,7 @@ FOLLOWED = [
     "docs/guide/add-module.md",
     "docs/guide/cache.md",
     "docs/guide/permissions.md",
+    "docs/guide/data-scope.md",
     "docs/guide/idempotency.md",
     "docs/guide/testing.md",
     "docs/guide/jobs.md",

@@ -31,12 +31,22 @@ class Context:
         ip: the client's address; empty outside a request.
         route: the route template, for example `/api/v1/users/{id}`; a command's or job's name otherwise.
         job: the job that runs; None outside one.
+        is_request: whether a caller is answered, who sees what he reaches only (`kernel.db.scope`).
     """
 
-    __slots__ = ("ip", "job", "locale", "principal", "request_id", "resources", "route", "unit_of_work")
+    __slots__ = (
+        "ip", "is_request", "job", "locale", "principal", "request_id", "resources", "route", "unit_of_work",
+    )  # fmt: skip
 
     def __init__(
-        self, resources: Resources, request_id: str, *, route: str = "", ip: str = "", locale: Locale = "en"
+        self,
+        resources: Resources,
+        request_id: str,
+        *,
+        route: str = "",
+        ip: str = "",
+        locale: Locale = "en",
+        is_request: bool = False,
     ):
         self.resources = resources
         self.request_id = request_id
@@ -46,6 +56,7 @@ class Context:
         self.ip = ip
         self.route = route
         self.job: RunningJob | None = None
+        self.is_request = is_request
 
 
 _current: ContextVar[Context | None] = ContextVar("xumi_context", default=None)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from xumi.kernel.auth.apikey import ApiKeys
 from xumi.kernel.auth.decision import DecisionPoint
 from xumi.kernel.auth.permission import Access
+from xumi.kernel.auth.scope import Scopes
 from xumi.kernel.auth.token import TokenIssuer
 from xumi.kernel.cache import Cache
 from xumi.kernel.cache_engine import MemoryEngine
@@ -53,6 +54,7 @@ class Resources:
         self.access = Access(settings.access_token_seconds)
         self.decisions = DecisionPoint(settings) if settings.authz_url else None
         self.api_keys = ApiKeys(self.access)
+        self.scopes = Scopes()
         self.envelope = _load_envelope(settings.api_envelope)
         runtime = os.environ.get(RUNTIME_DIRECTORY)
         self.limiter = RateLimiter(settings.rate_limit_storage_uri, Path(runtime) if runtime else None)

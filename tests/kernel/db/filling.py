@@ -7,9 +7,11 @@ import xumi.kernel.jobs.models as jobs
 import xumi.modules.access.models as roles
 import xumi.modules.account.models as account
 import xumi.modules.menu.models as menu
+import xumi.modules.organization.models as organization
 import xumi.modules.poster.models as poster
 from tests.kernel.db.sign_in_rows import sign_in_rows
 from xumi.kernel import clock
+from xumi.kernel.auth.scope import ScopeKind
 from xumi.kernel.counters import Counter
 from xumi.kernel.db.engine import Database
 from xumi.kernel.events.delivery import delivery
@@ -23,16 +25,17 @@ async def fill(url: str) -> None:
     """Put a row in every table of the library; a feature's rows stand in a function of their own."""
     database = Database(url)
     async with database.sessions() as session:
-        await fill_account(session)
+        user_id = await fill_account(session)
         fill_kernel(session)
         await fill_access(session)
+        await fill_organization(session, user_id)
         await fill_events(session)
         await session.commit()
     await database.close()
 
 
-async def fill_account(session: AsyncSession) -> None:
-    """Rows of accounts, and a poster."""
+async def fill_account(session: AsyncSession) -> str:
+    """Rows of accounts, and a poster; returns the user's id."""
     now, user = clock.now(), account.User(username="a", email="a@example.com", password_hash="x")
     session.add(user)
     await session.flush()
@@ -60,6 +63,7 @@ async def fill_account(session: AsyncSession) -> None:
             poster.Poster(title="t", content="c", author_id=user.id, author="a"),
         ]
     )
+    return user.id
 
 
 def fill_kernel(session: AsyncSession) -> None:
@@ -103,6 +107,20 @@ async def fill_access(session: AsyncSession) -> None:
             roles.RolePermission(role="a", permission="a:b"),
             roles.RoleInclude(role="a", included="a"),
             menu.MenuGrant(role="a", item_id=item.id),
+        ]
+    )
+
+
+async def fill_organization(session: AsyncSession, user_id: str) -> None:
+    """Rows of departments and scopes; `organization_change` has one from its migration."""
+    department = organization.Department(code="a", name="a")
+    scope = organization.RoleScope(role="a", resource="a", kind=ScopeKind.CUSTOM)
+    session.add_all([department, scope])
+    await session.flush()
+    session.add_all(
+        [
+            organization.Member(user_id=user_id, department_id=department.id, main=True),
+            organization.ScopeDepartment(scope_id=scope.id, department_id=department.id),
         ]
     )
 

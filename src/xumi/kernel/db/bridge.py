@@ -15,7 +15,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.util import greenlet_spawn
 
-from xumi.kernel.db import sqlite
+from xumi.kernel.db import scope_compiler, sqlite
 from xumi.kernel.db.engine import JSON_OPTIONS
 from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, require_driver
 
@@ -110,6 +110,7 @@ def sync_engine(url: URL) -> Engine:
     with _making:
         if url not in _engines:
             _engines[url] = _make_engine(url)
+            scope_compiler.install(_engines[url])
         return _engines[url]
 
 

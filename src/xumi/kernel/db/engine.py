@@ -17,14 +17,14 @@ import msgspec
 from sqlalchemy import URL, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import Session
 
-from xumi.kernel.db import sqlite
+from xumi.kernel.db import scope_compiler, sqlite
 from xumi.kernel.db.errors import DatabaseUnavailable
 from xumi.kernel.db.insertion import Insertions, note_begin
 from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file, require_driver
 from xumi.kernel.db.read import Reader
 from xumi.kernel.db.runner import Runner, Writer
+from xumi.kernel.db.scope import ScopedSession
 from xumi.kernel.errors import StartError
 
 POOL_TIMEOUT_SECONDS = 5.0
@@ -41,7 +41,7 @@ def _to_json(value: object) -> str:
 JSON_OPTIONS: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
 
 
-class _Session(Session):
+class _Session(ScopedSession):
     """What an `AsyncSession` wraps; notes when it has begun a transaction."""
 
 
@@ -73,6 +73,7 @@ class Database:
             self._place_file()
         read_size = max(1, pool_size // 2)
         self.engine = self._make_engine(max(1, pool_size - read_size), echo)
+        scope_compiler.install(self.engine.sync_engine)
         self.sessions = async_sessionmaker(
             self.engine, class_=AsyncSession, sync_session_class=_Session, expire_on_commit=False
         )

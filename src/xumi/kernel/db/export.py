@@ -13,6 +13,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from xumi.kernel import clock
+from xumi.kernel.auth.field import hidden_fields
 from xumi.kernel.context import find_current
 from xumi.kernel.db.order import Term
 from xumi.kernel.db.read import Reader, RowPlan
@@ -113,11 +114,12 @@ def _render(plan: RowPlan, rows: Rows, sheet: Sheet) -> bytes:
 
 
 def headings(schema: type[BaseModel]) -> list[str]:
-    """A column is headed by its field's title, else by its name in the API."""
+    """A column is headed by its field's title, else by its name in the API; what the caller may not see has none."""
+    hidden = hidden_fields(schema)
     fields = [
         field.title or field.serialization_alias or field.alias or name
         for name, field in schema.model_fields.items()
-        if not field.exclude
+        if not field.exclude and name not in hidden
     ]
     computed = [field.title or field.alias or name for name, field in schema.model_computed_fields.items()]
     return fields + computed

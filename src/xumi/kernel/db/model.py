@@ -18,6 +18,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from xumi.kernel import clock
+from xumi.kernel.db.scope import declare_scope
+from xumi.kernel.db.scope_compiler import keep_by_form
 from xumi.kernel.ids import KEY_LENGTH, generate_key
 
 # Every constraint has a name, so that a migration can drop it and an error can name its columns.
@@ -121,6 +123,11 @@ class ModelBase(DeclarativeBase):
             enum.Enum, native_enum=False, length=ENUM_LENGTH, values_callable=_values, validate_strings=True
         ),
     }
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if declare_scope(cls):
+            keep_by_form(cls)
 
     id: Mapped[str] = mapped_column(String(KEY_LENGTH), primary_key=True, default=generate_key, sort_order=-1)
 

@@ -29,8 +29,10 @@ from pydantic_core import CoreSchema
 from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.sql.cache_key import CacheKey
 
+from xumi.kernel.auth.field import hidden_fields
 from xumi.kernel.config import CONSTANTS
 from xumi.kernel.db.cursor import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor
+from xumi.kernel.db.hidden import refuse_hidden, without_hidden
 from xumi.kernel.db.order import Sortable, Term, behind, parse_sort, with_unique_end
 from xumi.kernel.db.read import MAX_PLANS, Reader, RowPlan, narrow, reading
 from xumi.kernel.db.read import fetch_all as fetch_all
@@ -268,7 +270,10 @@ async def paginate_query(
         TypeError: the statement cannot be paged, or does not give what the schema requires.
     """
     _check(statement)
+    refuse_hidden(request)
     items = sortable.items() if isinstance(sortable, Mapping) else sortable
+    if hidden := hidden_fields(schema):
+        items, default_sort = without_hidden(items, default_sort, hidden)
     order = _order(request.sort, default_sort, keyset, tuple(items))
     reader, runner = reading()
     if request.export is not None:

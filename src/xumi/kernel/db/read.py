@@ -26,6 +26,7 @@ from xumi.kernel.context import current
 from xumi.kernel.db.columns import result_columns, selected
 from xumi.kernel.db.row import row_maker, sources
 from xumi.kernel.db.runner import Query, Runner
+from xumi.kernel.db.scope_compiler import Variants, noting_forms
 from xumi.kernel.db.shape import Shape, Values
 from xumi.kernel.db.totals import Totals
 from xumi.kernel.errors import APICode, APIException
@@ -121,14 +122,26 @@ class Reader:
             known = self._known[statement] = _ShapeKey(key), _values(key)
         shape_key, values = known
         place = (shape_key, kind)
-        plan = self._plans.get(place)
+        plan = kept = self._plans.get(place)
+        if type(kept) is Variants:
+            plan = kept.find()
         if plan is None:
-            plan = self._plans[place] = build(statement, shape_key.key.bindparams)
-            if len(self._plans) > MAX_PLANS:
-                self._plans.popitem(last=False)
+            with noting_forms() as forms:
+                plan = build(statement, shape_key.key.bindparams)
+            self._keep(place, kept, plan, forms)
         else:
             self._plans.move_to_end(place)
         return plan, values
+
+    def _keep(self, place: Hashable, variants: Variants | None, plan: Any, forms: dict[str, int]) -> None:
+        """Keep a plan; one about models with a scope is for callers who reach these forms of their resources."""
+        if not forms:
+            self._plans[place] = plan
+        else:
+            self._plans[place] = variants = variants or Variants(forms)
+            variants.keep(forms, plan)
+        if len(self._plans) > MAX_PLANS:
+            self._plans.popitem(last=False)
 
     def row_plan(
         self, statement: Executable, schema: type[BaseModel] | None, *, first: bool = False

@@ -22,6 +22,7 @@ from xumi.kernel.db.errors import is_retryable, translate
 from xumi.kernel.db.insertion import has_begun
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.db.runner import ConnectionRunner, Query, Rows, Runner
+from xumi.kernel.db.scope import ScopedSession
 
 if TYPE_CHECKING:
     from xumi.kernel.db.engine import Database
@@ -320,7 +321,7 @@ class DatabaseManager:
 
         context = find_current()
         url = context.resources.database.url if context is not None else parse_url(CONFIG.database_url)[1]
-        session = OrmSession(sync_engine(url), expire_on_commit=False)
+        session = ScopedSession(sync_engine(url), expire_on_commit=False)
         return self._stack.enter_context(_committed(session))
 
     def __exit__(self, *error: Any) -> None:

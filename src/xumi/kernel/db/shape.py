@@ -37,6 +37,8 @@ class Shape:
         element = cast(ClauseElement, statement)
         key = element._generate_cache_key()
         self.compiled = cast(SQLCompiler, element._compiler(dialect, cache_key=key))
+        # Added by the compiler: values that are of whoever asks (`kernel.db.scope_compiler`).
+        self._late: dict[str, Callable[[], Any]] = {}
         self._sources, self._fixed = self._find_sources(key, values)
         self._processors: Mapping[str, Any] = {
             name: process
@@ -69,6 +71,9 @@ class Shape:
                 continue
             if bind.required:
                 sources[name] = bind.key
+            elif bind.callable is not None:
+                self._late[name] = bind.callable
+                sources[name] = name
             else:
                 fixed[name] = bind.effective_value
         return sources, fixed
@@ -87,6 +92,8 @@ class Shape:
             values: the values of the caller's statement, from its own cache key.
             added: the values of parameters that we added, by name.
         """
+        if self._late:
+            added = {**added, **{name: find() for name, find in self._late.items()}}
         if self._expanding:
             return self._expanded(values, added)
         arguments = []

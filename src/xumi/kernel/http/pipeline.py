@@ -383,7 +383,11 @@ class Exchange:
         accepted = inbound is not None and _REQUEST_ID.fullmatch(inbound)
         request_id = inbound.decode() if inbound and accepted else f"{random.getrandbits(128):032x}"
         self.context = Context(
-            pipeline.resources, request_id, route=_UNMATCHED, ip=pipeline.find_client(scope)
+            pipeline.resources,
+            request_id,
+            route=_UNMATCHED,
+            ip=pipeline.find_client(scope),
+            is_request=True,
         )
         self.route: Route | None = None
         self.deadline: Deadline | None = None

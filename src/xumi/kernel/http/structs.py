@@ -15,6 +15,7 @@ import msgspec
 from fastapi import Depends
 from starlette.requests import ClientDisconnect, Request
 
+from xumi.kernel.auth.field import needs_permission
 from xumi.kernel.errors import APICode, APIException, FieldError, StartError
 
 _WHERE = re.compile(r" - at (?:`key` in )?`\$?\.?(?P<path>[^`]*)`$")
@@ -53,6 +54,7 @@ def find_structs(endpoint: Callable[..., Any], label: str) -> Structs:
         signature = declared
     bodies = [each for each in signature.parameters.values() if _is_struct(each.annotation)]
     answer = signature.return_annotation
+    _refuse_guarded(answer, label)
     is_answer = _is_struct(answer) or (get_origin(answer) is list and _is_struct(get_args(answer)[0]))
     if not bodies:
         return Structs(declared, None, answer if is_answer else None)
@@ -107,6 +109,18 @@ def add_schemas(document: dict[str, Any], found: dict[tuple[str, str], Structs])
 
 def _is_struct(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
+
+
+def _refuse_guarded(answer: Any, label: str) -> None:
+    """A struct is sent as it is: a field that needs a permission would go to everybody."""
+    kind = get_args(answer)[0] if get_origin(answer) is list else answer
+    if not _is_struct(kind):
+        return
+    for field in msgspec.structs.fields(kind):
+        if any(needs_permission(each) for each in getattr(field.type, "__metadata__", ())):
+            raise StartError(
+                f"{label}: {kind.__name__}.{field.name} needs a permission, which a struct cannot ask for: use a schema."
+            )
 
 
 def _reader(kind: type[msgspec.Struct]) -> Callable[..., Any]:

@@ -1,6 +1,6 @@
 """second factor and API keys
 
-Revision 0008, after 0006.
+Revision 0008, after 0007.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from alembic import op
 from xumi.kernel.db.model import UtcDateTime
 
 revision: str = "0008"
-down_revision: str | Sequence[str] | None = "0006"
+down_revision: str | Sequence[str] | None = "0007"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

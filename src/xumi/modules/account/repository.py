@@ -53,6 +53,9 @@ USER_ROWS = select(
 )
 """Accounts as `UserOut` shows them."""
 
+USERNAMES = select(User.id, User.username).subquery("account_username")
+"""Ids and names, for joins of other features."""
+
 USER_BY_ID = USER_ROWS.where(User.id == bindparam("user_id"))
 """One of them."""
 

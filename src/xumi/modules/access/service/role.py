@@ -4,6 +4,7 @@ Every change begins with `begin_change`, so that changes of roles happen one aft
 has done.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sqlalchemy import delete, insert, select
@@ -24,6 +25,7 @@ from xumi.modules.access.service.grant import check_may_grant, read_effective, r
 from xumi.modules.account.service import count_holders, move_holders, take_from_all
 from xumi.modules.audit.service import record
 
+_at_deletion: list[Callable[[AsyncSession, str], Awaitable[None]]] = []
 _FILTERS = {Role.code: FilterTypeEnum.Like, Role.enabled: FilterTypeEnum.Boolean}
 
 
@@ -184,8 +186,15 @@ async def remove(session: AsyncSession, principal: Principal, code: str, migrate
     before |= {"permissions": sorted(await read_own(session, code))}
     before |= {"includes": sorted(all_includes.get(code, ()))}
     await session.execute(delete(Role).where(Role.code == code))
+    for follow in _at_deletion:
+        await follow(session, code)
     after = None if migrate_to is None else {"migrated_to": migrate_to, "users": users}
     record(session, "role.deleted", f"role:{code}", before, after)
+
+
+def at_deletion(follow: Callable[[AsyncSession, str], Awaitable[None]]) -> None:
+    """Call `follow` with the code of each role that is deleted, in the transaction that does so."""
+    _at_deletion.append(follow)
 
 
 async def migrate(session: AsyncSession, principal: Principal, source: str, target: str) -> int:

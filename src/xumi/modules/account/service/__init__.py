@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from xumi.modules.account.models import User
+from xumi.modules.account.repository import USERNAMES
 from xumi.modules.account.service.registration import (
     create_administrator,
     ensure_first_administrator,
@@ -13,6 +14,7 @@ from xumi.modules.account.service.user import get_user
 from xumi.modules.audit.service import find_names_by
 
 __all__ = [
+    "USERNAMES",
     "count_holders",
     "create_administrator",
     "ensure_first_administrator",
