@@ -15,7 +15,9 @@ if [ $# -eq 0 ]; then
     set -- "$oldest" "$allowed"
 fi
 failed=""
-tested=""
+# `make test` runs with this one.
+tested=$(.venv/bin/python -c 'import fastapi; print(fastapi.__version__)')
+echo "FastAPI $tested is that of .venv"
 for wanted in "$@"; do
     case $wanted in [0-9]*) wanted="==$wanted" ;; esac
     rm -rf "$folder/lib"

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tests.security.declared import OBJECTS, Object, find_input
+from tests.security.declared import OBJECTS, Object
 from tests.security.examples import Examples
+from tests.security.inputs import find_input, make_secrets
 from tests.security.world import Call, World
 from xumi.kernel.http.router import Route
 
@@ -55,7 +56,8 @@ class Routes:
         """
         if place == "path":
             upto = route.path[: re.search(rf"{{{name}[^}}]*}}", route.path).end()]  # type: ignore[union-attr]
-            keys = [route.label, route.path, upto]
+            # Of several parameters a whole path is about the last.
+            keys = [upto] if "{" in route.path.removeprefix(upto) else [route.label, route.path, upto]
         else:
             keys = [f"{route.label} {name}"]
         for key in keys:
@@ -68,12 +70,14 @@ class Routes:
         )
 
     async def make_objects(self) -> None:
-        """Make the owner's objects, one for each declaration that a route uses; `world.ids` holds their ids."""
+        """Make the owner's objects, one for each declaration that a route uses; `world.ids` holds their ids, `world.secrets` what
+        was sent to somebody."""
         for route in self.all:
             for place, name in self.parameters(route):
                 key, found = self.find_object(route, place, name)
                 if found.make is not None and key not in self.world.ids:
                     self.world.ids[key] = await found.make(self.world)
+        await make_secrets(self.world)
 
     def build(self, route: Route, others: Mapping[str, str] | None = None, *, optional: bool = False) -> Call:
         """A request that names the owner's objects.

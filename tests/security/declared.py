@@ -1,4 +1,4 @@
-"""What the attacks on all routes must be told about each: here a new route gets its lines.
+"""What the attacks on all routes must be told about the ids in each: here a new route gets its lines.
 
 `OBJECTS`: whose object an id names. A path is looked up by itself up to the parameter, `/api/v1/jobs/{job_id}`, which then holds
 for all routes below it, or as a whole; a field of a query or a body as `METHOD /path field`.
@@ -6,22 +6,15 @@ for all routes below it, or as a whole; a field of a query or a body as `METHOD 
     "/api/v1/notes/{note_id}": Object(make_note),                            # other people's notes do not exist
     "/api/v1/menus/{menu_id}": Object(make_menu, shared=True),               # who holds the permission may name any
 
-The maker is `async def make_note(world: World) -> str`; it makes one that belongs to `world.people["owner"]` and returns its id.
-
-`INPUT`: what a route takes, where an example made from its schema would not do, by `METHOD /path`: `body` and `query` name fields
-(the others are made up), `headers` are added.
+The maker is `async def make_note(world: World) -> str`, in `makers.py`; it makes one that belongs to `world.people["owner"]` and
+returns its id. What else a route takes, where an example made from its schema would not do, is in `inputs.py`.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from tests.conftest import PASSWORD
+from tests.security import makers
 from tests.security.world import World
-from xumi.kernel import clock
-from xumi.kernel.db.session import unit_of_work
-from xumi.kernel.ids import generate_key
-from xumi.kernel.jobs.models import JobRow, JobState
 
 
 @dataclass(frozen=True)
@@ -37,80 +30,43 @@ class Object:
     shared: bool = False
 
 
-@dataclass(frozen=True)
-class Input:
-    """What a route takes."""
-
-    body: dict[str, Any] = field(default_factory=dict)
-    query: dict[str, Any] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-async def find_account(world: World) -> str:
-    """The owner's account."""
-    return world.people["owner"].id
-
-
-async def find_session(world: World) -> str:
-    """The owner's session."""
-    return world.people["owner"].session_id
-
-
-async def find_asset(_: World) -> str:
-    """A file of the documentation."""
-    return "favicon.png"
-
-
-async def _make_job(world: World, state: JobState) -> str:
-    job_id, now = generate_key(), clock.now()
-    with world.app.resources.context("test"):
-        async with unit_of_work() as work:
-            work.session.add(
-                JobRow(
-                    id=job_id,
-                    name="test.job",
-                    state=state,
-                    priority=0,
-                    due_at=now,
-                    arguments={},
-                    attempt=0,
-                    cancel_requested=False,
-                    created_at=now,
-                    created_by=world.people["owner"].id,
-                )
-            )
-    return job_id
-
-
-async def make_failed_job(world: World) -> str:
-    """A job of the owner's that has failed."""
-    return await _make_job(world, JobState.FAILED)
-
-
-async def make_queued_job(world: World) -> str:
-    """A job of the owner's that waits."""
-    return await _make_job(world, JobState.QUEUED)
-
-
 OBJECTS: dict[str, Object] = {
-    "/auth/profile/{user_id}": Object(find_account),
-    "/auth/sessions/{session_id}": Object(find_session),
-    "/api/v1/users/{user_id}": Object(find_account, shared=True),
-    "DELETE /api/v1/users ids": Object(find_account, shared=True),
-    "/api/v1/jobs/{job_id}": Object(make_failed_job),
-    "/api/v1/jobs/{job_id}/retry": Object(make_failed_job, shared=True),
-    "/api/v1/jobs/{job_id}/cancel": Object(make_queued_job, shared=True),
-    "GET /api/v1/jobs created_by": Object(find_account, shared=True),
-    "/docs/assets/{name}": Object(find_asset, shared=True),
+    "/auth/profile/{user_id}": Object(makers.find_account),
+    "/auth/sessions/{session_id}": Object(makers.find_session),
+    "/auth/identities/{identity_id}": Object(makers.make_identity),
+    "POST /auth/login captcha_id": Object(None, shared=True),
+    "/api/v1/users/{user_id}": Object(makers.find_account, shared=True),
+    "/api/v1/users/{user_id}/identities/{identity_id}": Object(makers.make_identity, shared=True),
+    "DELETE /api/v1/users ids": Object(makers.find_account, shared=True),
+    "/api/v1/sessions/{session_id}": Object(makers.find_session, shared=True),
+    "GET /api/v1/sessions user_id": Object(makers.find_account, shared=True),
+    "/api/v1/invitations/{invitation_id}": Object(makers.make_invitation, shared=True),
+    "/auth/api-keys/{key_id}": Object(makers.make_api_key),
+    "/api/v1/api-keys/{key_id}": Object(makers.make_api_key, shared=True),
+    "GET /api/v1/api-keys user_id": Object(makers.find_account, shared=True),
+    "/auth/oidc/{provider}": Object(makers.find_provider, shared=True),
+    "/api/v1/roles/{code}": Object(makers.make_role, shared=True),
+    "/api/v1/roles/{role}": Object(makers.make_role, shared=True),
+    "PUT /api/v1/roles/{role}/menus menu_ids": Object(makers.make_menu, shared=True),
+    "POST /api/v1/roles/{role}/menus menu_ids": Object(makers.make_menu, shared=True),
+    "DELETE /api/v1/roles/{role}/menus menu_ids": Object(makers.make_menu, shared=True),
+    "/api/v1/menus/{menu_id}": Object(makers.make_menu, shared=True),
+    "GET /api/v1/menus parent_id": Object(makers.make_directory, shared=True),
+    "POST /api/v1/menus parent_id": Object(makers.make_directory, shared=True),
+    "POST /api/v1/menus/{menu_id}/move parent_id": Object(makers.make_directory, shared=True),
+    "POST /api/v1/menus/reorder ids": Object(makers.make_menu, shared=True),
+    "POST /api/v1/menus/reorder parent_id": Object(makers.find_directory, shared=True),
+    "/api/v1/departments/{department_id}": Object(makers.make_department, shared=True),
+    "POST /api/v1/departments parent_id": Object(makers.make_department, shared=True),
+    "POST /api/v1/departments/{department_id}/move parent_id": Object(makers.make_department, shared=True),
+    "PUT /api/v1/departments/{department_id}/members user_ids": Object(makers.find_account, shared=True),
+    "GET /api/v1/audit actor_id": Object(makers.find_account, shared=True),
+    "/api/v1/jobs/{job_id}": Object(makers.make_failed_job),
+    "/api/v1/jobs/{job_id}/retry": Object(makers.make_failed_job, shared=True),
+    "/api/v1/jobs/{job_id}/cancel": Object(makers.make_queued_job, shared=True),
+    "GET /api/v1/jobs created_by": Object(makers.find_account, shared=True),
+    # A sample of rows under a data scope, tests/modules/organization/shop.py.
+    "/api/v1/orders/{order_id}": Object(makers.make_order),
+    "POST /api/v1/orders department_id": Object(makers.find_sales, shared=True),
+    "/docs/assets/{name}": Object(makers.find_asset, shared=True),
 }
-
-
-def find_input(world: World, label: str) -> Input:
-    """What a route takes, beyond what its schema says."""
-    owner = world.people["owner"]
-    known = {
-        "POST /auth/login": Input(body={"username": owner.username, "password": PASSWORD}),
-        "POST /auth/refresh": Input(body={"refresh_token": owner.refresh_token}),
-        "GET /auth/refresh": Input(headers={"Authorization": f"Bearer {owner.refresh_token}"}),
-    }
-    return known.get(label, Input())

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.security.calls import Routes
+from tests.security.inputs import find_input
 from tests.security.rows import Rows, find_changes
 from tests.security.world import World
 from xumi.kernel.db.model import ModelBase
@@ -128,7 +129,9 @@ async def test_what_is_sent_along_in_the_query_changes_nothing(world: World, rou
         call = routes.build(route)
         written = []
         for extra in ({}, {}, {name: str(value) for name, value in injected().items()}):
-            answer = await world.send(replace(call, query=extra | call.query), "admin")
+            answer = await world.send(
+                replace(call, query=extra | call.query), find_input(world, route.label).caller
+            )
             # Somebody's own session is not the administrator's.
             assert answer.is_success or answer.status_code == 404, (route.label, answer.text)
             written.append(by_place(world.rows()))

@@ -5,12 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import make_url
 
-from tests.conftest import make_settings
 from tests.security.calls import Routes
 from tests.security.statements import StatementCounter, count_statements
 from tests.security.world import World
-from xumi.kernel.config import Settings
-from xumi.kernel.resources import Resources
 from xumi.kernel.testing.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
@@ -25,11 +22,9 @@ async def counter(postgresql: PostgresServer) -> AsyncIterator[StatementCounter]
 
 
 @pytest.fixture
-def settings(postgresql_url: str, counter: StatementCounter, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The application reaches its database through the counter, and only requests ask it anything."""
-    monkeypatch.setattr(Resources, "background", lambda *_: None)
-    url = make_url(postgresql_url).set(port=counter.port).render_as_string(hide_password=False)
-    return make_settings(url, rate_limit_enabled=False, log_level="CRITICAL")
+def database_url(postgresql_url: str, counter: StatementCounter) -> str:
+    """The application reaches its database through the counter."""
+    return make_url(postgresql_url).set(port=counter.port).render_as_string(hide_password=False)
 
 
 async def test_whoever_is_refused_costs_no_statement(world: World, counter: StatementCounter) -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(60)
 PATIENCE_SECONDS = 1.0
 # Between what comes in answer to one request and what would come in answer to another behind it.
 PAUSE_SECONDS = 0.2
-SECRET = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+SECRET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 LOGIN = json.dumps({"username": "nobody", "password": "a wrong guess"}).encode()
 POST = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(LOGIN), LOGIN)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import PASSWORD
 from tests.siege.record import record
-from tests.siege.scale import scaled
+from tests.siege.scale import is_full, scaled
 from xumi.kernel.testing.server import RunningServer, run_server
 from xumi.modules.account.constants import MAX_GUESSES
 
@@ -37,6 +37,13 @@ async def count(given, made):
 
 signin.verify_password = count
 """
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if is_full() else ["sqlite"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Both kinds at full scale."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
 
 
 def write_counting(directory: Path) -> None:

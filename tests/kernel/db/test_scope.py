@@ -50,7 +50,9 @@ async def scoped(resources: Any) -> Any:
     """Resources of a process whose database has the tables of scoped models."""
     async with resources.database.engine.begin() as connection:
         await connection.run_sync(ScopedBase.metadata.create_all)
-    return SimpleNamespace(**vars(resources), scopes=Scopes(), access=Access(900))
+    access = Access(900)
+    access.replace_roles({role: set() for role in ROLES})
+    return SimpleNamespace(**vars(resources), scopes=Scopes(), access=access)
 
 
 async def fill(database: Database, world: World) -> None:

@@ -102,8 +102,11 @@ async def _take(session: AsyncSession, event: Kept) -> None:
     """A consumer."""
 
 
+_take.__module__ = "modules.shop.consumers"
+taken = _take
+
+
 def test_a_consumer_is_named_by_feature_and_function() -> None:
-    _take.__module__ = "modules.shop.consumers"
     consumer(Kept)(_take)
     consumer(Kept)(_take)
     found = find_consumer("shop._take")
@@ -118,6 +121,7 @@ def test_a_wrong_consumer_refuses_to_start() -> None:
 
     async def long(session: AsyncSession, event: Kept) -> None: ...
 
+    consumer(Kept)(taken)
     _take.__module__ = "modules.family.shop.consumers.late"
     long.__name__ = "x" * 100
     for function, told in ((plain, "async def"), (_take, "rename one"), (long, "shorten it")):

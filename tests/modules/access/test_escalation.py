@@ -85,3 +85,19 @@ async def test_a_role_that_includes_admin_is_an_administrators_role(
     ):
         response = await mallory.client.request(method, path, json=body)
         assert (response.status_code, refusal(response)[0]) == (403, 40310), (method, path)
+
+
+async def test_who_holds_less_than_a_role_cannot_lift_its_second_factor(
+    chief: Person, make_role: Make, employ: Employ
+) -> None:
+    await make_role("manager", *MANAGER)
+    await make_role("powerful", "user:delete")
+    mallory = await employ("mallory", "manager")
+    required, lifted = {"second_factor_required": True}, {"second_factor_required": False}
+    # Whoever may edit roles may ask for more, and for what is so already.
+    assert (await mallory.client.patch(f"{ROLES}/powerful", json=lifted)).status_code == 204
+    assert (await mallory.client.patch(f"{ROLES}/powerful", json=required)).status_code == 204
+    refused = await mallory.client.patch(f"{ROLES}/powerful", json=lifted)
+    assert (refused.status_code, refusal(refused)[0]) == (403, 40301)
+    assert (await chief.client.get(f"{ROLES}/powerful")).json()["data"]["second_factor_required"] is True
+    assert (await chief.client.patch(f"{ROLES}/powerful", json=lifted)).status_code == 204

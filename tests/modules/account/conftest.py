@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import select
 
 from tests.conftest import PASSWORD, make_settings
 from tests.mailbox import Mailbox, run_mailbox
@@ -16,6 +17,7 @@ from xumi.kernel.auth import password
 from xumi.kernel.config import Settings
 from xumi.kernel.testing.client import open_client
 from xumi.kernel.testing.tokens import decode
+from xumi.modules.audit.models import AuditEntry
 
 SIGNING_KEY = "a secret of the tests that is long enough"
 
@@ -52,6 +54,13 @@ class Person:
     client: httpx.AsyncClient
     access_token: str
     refresh_token: str
+
+
+async def told(app: Application, action: str) -> list[AuditEntry]:
+    """What the audit log says of one kind of change, the oldest first."""
+    async with app.resources.database.sessions() as session:
+        statement = select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.id)
+        return list((await session.scalars(statement)).all())
 
 
 Connect = Callable[..., Awaitable[httpx.AsyncClient]]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from tests.modules.account.conftest import Connect, Person, SignIn
+from tests.modules.account.conftest import Connect, Person, SignIn, told
 from xumi.api import Application, create_app
 from xumi.kernel import clock
 from xumi.kernel.config import Settings
@@ -169,11 +169,10 @@ async def test_an_administrator_ends_one_session_everywhere(
 ) -> None:
     alice, phone = await sign_up("alice"), await sign_in("alice", ip="203.0.113.9")
     (item,) = await listed(chief, ip="203.0.113.9")
-    with capture() as said:
-        assert (await chief.client.delete(f"/api/v1/sessions/{item['id']}")).status_code == 204
-    (noted,) = [record for record in said if record["message"] == "audit"]
-    assert (noted["action"], noted["subject"]) == ("session.ended", f"session:{item['id']}")
-    assert (noted["before"], noted["actor"]) == ({"user_id": alice.id, "ip": "203.0.113.9"}, chief.id)
+    assert (await chief.client.delete(f"/api/v1/sessions/{item['id']}")).status_code == 204
+    (noted,) = await told(app, "session.ended")
+    assert noted.subject == f"session:{item['id']}"
+    assert (noted.before, noted.actor_id) == ({"user_id": alice.id, "ip": "203.0.113.9"}, chief.id)
     assert (await status(phone), await status(alice)) == (401, 200)
     refreshed = await phone.client.post("/auth/refresh", json={"refresh_token": phone.refresh_token})
     assert refreshed.status_code == 401

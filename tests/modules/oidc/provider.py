@@ -79,12 +79,17 @@ class SimulatedProvider:
         assert query["response_type"] == "code"
         assert query["code_challenge_method"] == "S256"
         assert "openid" in query["scope"].split()
-        code = secrets.token_urlsafe(16)
-        self._codes[code] = query
+        code = self.issue_code(**query)
         answer = {"code": code, "state": query["state"]}
         if self.metadata.get("authorization_response_iss_parameter_supported"):
             answer["iss"] = self.issuer
         return f"{query['redirect_uri']}?{urlencode(answer)}"
+
+    def issue_code(self, **query: str) -> str:
+        """A code for the token endpoint; it remembers what was asked."""
+        code = secrets.token_urlsafe(16)
+        self._codes[code] = query
+        return code
 
     def document(self) -> dict[str, Any]:
         """Discovery."""

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Query
+from pydantic import Field
 from sqlalchemy import MetaData, String, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -50,8 +51,8 @@ class OrderOut(SchemaBase):
 class OrderCreate(InputSchema):
     """A new order."""
 
-    department_id: str
-    amount: int
+    department_id: Annotated[str, Field(max_length=26)]
+    amount: Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 @router.get("", permission="shop-order:list")
@@ -91,6 +92,15 @@ async def double_order(session: Session, order_id: str) -> None:
     if order is None:
         raise APIException(APICode.NOT_FOUND)
     order.amount *= 2
+
+
+@router.delete("/{order_id}", permission="shop-order:change", status_code=204)
+async def delete_order(session: Session, order_id: str) -> None:
+    """Delete an order."""
+    order = await session.get(ShopOrder, order_id)
+    if order is None:
+        raise APIException(APICode.NOT_FOUND)
+    await session.delete(order)
 
 
 @router.post("/double", permission="shop-order:change", status_code=204)

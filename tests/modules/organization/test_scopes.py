@@ -50,6 +50,8 @@ async def place(app: Application, admin: httpx.AsyncClient, join: Join) -> dict[
     sales = await create_department(admin, "sales")
     shop, labs = await create_department(admin, "shop", sales), await create_department(admin, "labs")
     zoe, client = await join("zoe")
+    clerk = {"code": "clerk", "title_en": "Clerk", "title_zh": "文员"}
+    assert (await admin.post("/api/v1/roles", json=clerk)).status_code == 201
     body = {"main": sales}
     assert (await admin.put(f"/api/v1/users/{zoe}/departments", json=body)).status_code == 204
     rows = [

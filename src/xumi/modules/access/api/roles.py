@@ -46,9 +46,9 @@ async def create_role(session: Session, body: RoleCreate) -> str:
 
 
 @router.patch("/{code}", permission="role:update", status_code=204)
-async def update_role(session: Session, code: str, body: RoleChange) -> None:
+async def update_role(session: Session, principal: CurrentPrincipal, code: str, body: RoleChange) -> None:
     """Set some of a role; what is left out stays."""
-    await roles.update(session, code, body)
+    await roles.update(session, principal, code, body)
 
 
 @router.delete("/{code}", permission="role:delete", status_code=204)

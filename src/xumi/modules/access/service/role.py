@@ -119,14 +119,16 @@ async def _add(session: AsyncSession, data: RoleCreate) -> None:
     await session.flush()
 
 
-async def update(session: AsyncSession, code: str, data: RoleChange) -> None:
+async def update(session: AsyncSession, principal: Principal, code: str, data: RoleChange) -> None:
     """Change a role's titles, or whether it wants a second factor.
 
     Raises:
-        APIException: NOT_FOUND.
+        APIException: NOT_FOUND; GRANT_REFUSED, for who lets a role do without a second factor makes it easier to come by.
     """
     await begin_change(session)
     role = await require_role(session, code)
+    if role.second_factor_required and data.second_factor_required is False:
+        check_may_grant(principal, await read_effective(session, [code]))
     before, after = {}, {}
     for name, value in data.model_dump(exclude_none=True).items():
         if getattr(role, name) != value:
