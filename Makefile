@@ -26,7 +26,7 @@ test: ## the tests, on SQLite and PostgreSQL (SLOW=1: the slow ones instead)
 
 siege: ## the tests marked `siege` at full scale; figures go to benchmarks/results (`make test` runs a tenth)
 	$(setup) dev
-	@SIEGE=1 exec $(bin)/python -m pytest -m siege --timeout=600 -rfEsXP $(ARGS)
+	@exec scripts/siege.sh $(ARGS)
 
 check: ## format, lint, types, layers, size caps, generated docs, migration drift
 	$(setup) dev

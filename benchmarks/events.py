@@ -1,6 +1,6 @@
 """What publishing an event costs a write request: CPU of this process, with and without, and their ratio, on both databases.
 
-python -m benchmarks.events        about a minute
+python -m benchmarks.events        about a minute; writes results/publishing-<database>.json
 
 A request goes through the whole application but the socket: it reads a row for update, changes it, and publishes or not. The
 rounds alternate, so that a busy machine disturbs both alike. Delivery is not part of it.
@@ -8,6 +8,7 @@ rounds alternate, so that a busy machine disturbs both alike. Delivery is not pa
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import sys
@@ -20,12 +21,14 @@ from typing import Any
 import uvloop
 from sqlalchemy import text
 
+from benchmarks.machine import describe_machine, describe_versions
 from xumi.api import Application, create_app, prepare
 from xumi.kernel import log
 from xumi.kernel.config import Settings
 from xumi.kernel.testing.client import running
 from xumi.kernel.testing.postgres import PostgresServer
 
+RESULTS = Path(__file__).parent / "results"
 ROUNDS, REQUESTS = 15, 400
 FILES = {
     "__init__": "from xumi.kernel import Module\nMODULE = Module(name='shop', title_en='Shop', title_zh='店')\n",
@@ -137,6 +140,10 @@ async def run(name: str, url: str) -> None:
         await app.resources.notifier.close()
     middle = {way: statistics.median(found) for way, found in rounds.items()}
     ratio = statistics.median(a / b for a, b in zip(rounds["with"], rounds["without"], strict=True))
+    figures = {way: round(found, 1) for way, found in middle.items()} | {"ratio": round(ratio, 3)}
+    document = {"machine": describe_machine(), "versions": describe_versions(), "microseconds": figures}
+    path = RESULTS / f"publishing-{name}.json"
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(
         f"{name:<10}  without {middle['without']:6.0f} µs  with {middle['with']:6.0f} µs  ratio {ratio:.3f}",
         flush=True,

@@ -9,12 +9,21 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.conftest import PASSWORD
+from tests.siege.record import record
+from tests.siege.scale import is_full
 from xumi.kernel.auth.refresh import digest
 from xumi.kernel.db.bridge import sync_engine
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.testing.crash import crash_sweep
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.siege, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if is_full() else ["postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Both kinds at full scale."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
 
 
 @pytest.fixture
@@ -145,6 +154,9 @@ def test_whole_at_every_point(
     flow: type[Registration | SignIn | Refresh], tmp_path: Path, engine: Engine, environment: dict[str, str]
 ) -> None:
     killed = crash_sweep(flow(engine), tmp_path, environment)
+    record(
+        f"crash-sweep-{flow.__name__.lower()}-{engine.dialect.name}", {"kills": len(killed), "points": killed}
+    )
     assert killed[-4:] == RESPONSE
     assert "before COMMIT" in killed
     assert "after COMMIT" in killed

@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.conftest import PASSWORD
+from tests.siege.record import record
+from tests.siege.scale import is_full
 from xumi.kernel.db.bridge import sync_engine
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.testing.crash import crash_sweep
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.siege, pytest.mark.slow, pytest.mark.timeout(300)]
 
 PATIENCE_SECONDS = 20.0
 PROJECT = {
@@ -68,6 +70,13 @@ async def order_work(session: Session, number: int) -> str:
 """,
 }
 TASKS = ("chore jobs", "job work.do_work", "chore events", "consumer work.note_work")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if is_full() else ["postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Both kinds at full scale."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
 
 
 @pytest.fixture
@@ -162,6 +171,7 @@ def test_an_idempotent_write_happens_once(
     tmp_path: Path, engine: Engine, environment: dict[str, str]
 ) -> None:
     killed = crash_sweep(IdempotentWrite(engine), tmp_path, environment)
+    record(f"crash-sweep-idempotent-write-{engine.dialect.name}", {"kills": len(killed), "points": killed})
     assert "after COMMIT" in killed
     assert any("kernel_idempotency_key" in point for point in killed)
 
@@ -178,6 +188,7 @@ def test_a_job_and_its_event_are_done_once(
         for table in ("work_done", "work_noted"):
             connection.execute(text(f"CREATE TABLE {table} (id VARCHAR(26) PRIMARY KEY, number BIGINT)"))
     killed = crash_sweep(JobWithEvent(engine), tmp_path, environment, tasks=TASKS)
+    record(f"crash-sweep-job-with-event-{engine.dialect.name}", {"kills": len(killed), "points": killed})
     assert any("event_delivery" in point for point in killed), killed
     assert any("UPDATE job" in point for point in killed), killed
     assert len(killed) > 10
