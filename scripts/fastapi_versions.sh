@@ -16,8 +16,8 @@ if [ $# -eq 0 ]; then
 fi
 failed=""
 # `make test` runs with this one.
-tested=$(.venv/bin/python -c 'import fastapi; print(fastapi.__version__)')
-echo "FastAPI $tested is that of .venv"
+own=$(.venv/bin/python -c 'import fastapi; print(fastapi.__version__)')
+tested=""
 for wanted in "$@"; do
     case $wanted in [0-9]*) wanted="==$wanted" ;; esac
     rm -rf "$folder/lib"
@@ -28,7 +28,7 @@ for wanted in "$@"; do
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder/lib" "fastapi$wanted"
     fi
     version=$(PYTHONPATH="$folder/lib" .venv/bin/python -c 'import fastapi; print(fastapi.__version__)')
-    case " $tested " in *" $version "*) continue ;; esac
+    case " $own $tested " in *" $version "*) continue ;; esac
     tested="$tested $version"
     echo "FastAPI $version"
     PYTHONPATH="$folder/lib" .venv/bin/python -m pytest -q -n auto tests/fuzz tests/kernel/http tests/api || failed="$failed $version"
@@ -37,4 +37,8 @@ if [ -n "$failed" ]; then
     echo "failed with FastAPI$failed" >&2
     exit 1
 fi
-echo "passed with FastAPI$tested"
+if [ -n "$tested" ]; then
+    echo "passed with FastAPI$tested; make test runs with $own"
+else
+    echo "nothing to do: $own, with which make test runs, is the only version that is allowed"
+fi

@@ -1,6 +1,5 @@
 """Accounts and sessions are whole whenever the server dies, and whoever tries again succeeds."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +9,11 @@ from sqlalchemy import Engine, text
 
 from tests.conftest import PASSWORD
 from tests.siege.record import record
-from tests.siege.scale import is_full
+from tests.siege.scale import on_databases
 from xumi.kernel.auth.refresh import digest
-from xumi.kernel.db.bridge import sync_engine
-from xumi.kernel.db.location import parse_url
 from xumi.kernel.testing.crash import crash_sweep
 
-pytestmark = [pytest.mark.siege, pytest.mark.timeout(180)]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"] if is_full() else ["postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """Both kinds at full scale."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """What the invariants are asked of."""
-    engine = sync_engine(parse_url(database_url)[1])
-    yield engine
-    engine.dispose()
+pytestmark = [pytest.mark.siege, pytest.mark.timeout(180), on_databases("postgresql")]
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What is sent twice happens once, and a job with its event is done once, whenever the server dies."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,10 @@ from sqlalchemy import Engine, text
 
 from tests.conftest import PASSWORD
 from tests.siege.record import record
-from tests.siege.scale import is_full
-from xumi.kernel.db.bridge import sync_engine
-from xumi.kernel.db.location import parse_url
+from tests.siege.scale import on_databases
 from xumi.kernel.testing.crash import crash_sweep
 
-pytestmark = [pytest.mark.siege, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.siege, pytest.mark.slow, pytest.mark.timeout(300), on_databases("postgresql")]
 
 PATIENCE_SECONDS = 20.0
 PROJECT = {
@@ -70,21 +67,6 @@ async def order_work(session: Session, number: int) -> str:
 """,
 }
 TASKS = ("chore jobs", "job work.do_work", "chore events", "consumer work.note_work")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"] if is_full() else ["postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """Both kinds at full scale."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """What the invariants are asked of."""
-    engine = sync_engine(parse_url(database_url)[1])
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from xumi.kernel.locks import LockNotAvailable, lock
 from xumi.kernel.resources import Resources
 
 def say(value):
-    print(json.dumps(value), flush=True)
+    print("said", json.dumps(value), flush=True)
 
 async def main():
     resources = Resources(Settings(app_env="test", database_url=sys.argv[1], database_pool_size=4))
@@ -100,12 +100,12 @@ def processes(number: int, code: str, database_url: str, rounds: int = 0) -> Ite
 
 
 def said(started: list[Any]) -> list[Any]:
-    """What all of them print until they end well."""
+    """What all of them say until they end well; the lines of their log stand between."""
     lines = []
     for process in started:
         output, _ = process.communicate()
         assert process.returncode == 0
-        lines += [json.loads(line) for line in output.splitlines()]
+        lines += [json.loads(line[5:]) for line in output.splitlines() if line.startswith("said ")]
     return lines
 
 
@@ -135,7 +135,7 @@ async def test_processes_take_turns_under_a_lock(total_url: str, tmp_path: Path)
 
 async def test_a_holder_that_was_halted_learns_that_it_has_lost(total_url: str) -> None:
     with processes(1, HOLD, total_url) as (halted,):
-        assert halted.stdout.readline() == "1\n"
+        assert halted.stdout.readline() == "said 1\n"
         halted.send_signal(signal.SIGSTOP)
         with processes(1, HOLD_ONCE, total_url) as next_one:
             assert said(next_one) == [2]
@@ -146,14 +146,14 @@ async def test_a_holder_that_was_halted_learns_that_it_has_lost(total_url: str) 
 
 async def test_a_holder_that_goes_on_keeps_it(total_url: str) -> None:
     with processes(1, HOLD, total_url) as (holder,):
-        assert holder.stdout.readline() == "1\n"
+        assert holder.stdout.readline() == "said 1\n"
         holder.stdin.write("go on\n")
         assert said([holder]) == ["mine"]
 
 
 async def test_the_lock_of_a_process_that_was_killed_becomes_free(total_url: str) -> None:
     with processes(1, HOLD, total_url) as (killed,):
-        assert killed.stdout.readline() == "1\n"
+        assert killed.stdout.readline() == "said 1\n"
         killed.kill()
         with processes(1, HOLD_ONCE, total_url) as next_one:
             assert said(next_one) == [2]

@@ -69,14 +69,14 @@ async def make_secrets(world: World) -> None:
             world.secrets = {
                 "recovery code": codes[0],
                 "password reset": await onetime.issue(
-                    session, reset.PURPOSE, owner.id, seconds=600, binding=reset._binding(owner)
+                    session, reset.PURPOSE, owner.id, seconds=600, binding=onetime.bind_to(owner)
                 ),
                 "e-mail": await onetime.issue(
                     session,
                     address.PURPOSE,
                     owner.id,
                     seconds=600,
-                    binding=address._binding(owner),
+                    binding=onetime.bind_to(owner),
                     email="new@example.com",
                 ),
                 "invitation": await onetime.issue(session, invitation.PURPOSE, invited, seconds=600),

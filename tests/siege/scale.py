@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 
 def is_full() -> bool:
     """Whether this is `make siege`."""
@@ -11,3 +13,9 @@ def is_full() -> bool:
 def scaled(full: int) -> int:
     """`full` in a siege, else a tenth of it, at least 1."""
     return full if is_full() else max(1, full // 10)
+
+
+def on_databases(ordinary: str) -> pytest.MarkDecorator:
+    """Both embedded databases in a siege, else the one that is named."""
+    kinds = ["sqlite", "postgresql"] if is_full() else [ordinary]
+    return pytest.mark.parametrize("database_url", kinds, indirect=True)

@@ -9,11 +9,11 @@ import pytest
 
 from tests.conftest import PASSWORD
 from tests.siege.record import record
-from tests.siege.scale import is_full, scaled
+from tests.siege.scale import on_databases, scaled
 from xumi.kernel.testing.server import RunningServer, run_server
 from xumi.modules.account.constants import MAX_GUESSES
 
-pytestmark = [pytest.mark.anyio, pytest.mark.siege, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.anyio, pytest.mark.siege, pytest.mark.timeout(600), on_databases("sqlite")]
 
 ADDRESSES, PARALLEL = 500, 200
 
@@ -37,13 +37,6 @@ async def count(given, made):
 
 signin.verify_password = count
 """
-
-
-@pytest.fixture(params=["sqlite", "postgresql"] if is_full() else ["sqlite"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """Both kinds at full scale."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
 
 
 def write_counting(directory: Path) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from tests.conftest import PASSWORD, make_settings
 from tests.siege.record import record
-from tests.siege.scale import is_full, scaled
+from tests.siege.scale import on_databases, scaled
 from xumi.api import Application
 from xumi.kernel import clock
 from xumi.kernel.auth import password
@@ -19,17 +19,10 @@ from xumi.kernel.ids import generate_key
 from xumi.modules.account.constants import MAX_GUESSES
 from xumi.modules.account.models import User
 
-pytestmark = [pytest.mark.anyio, pytest.mark.siege, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.anyio, pytest.mark.siege, pytest.mark.timeout(600), on_databases("sqlite")]
 
 ATTEMPTS = 200
 KINDS = ("unknown", "wrong", "disabled", "locked")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"] if is_full() else ["sqlite"])
-def database_url(request: pytest.FixtureRequest) -> str:
-    """Both kinds at full scale."""
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url
 
 
 @pytest.fixture

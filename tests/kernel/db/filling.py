@@ -6,10 +6,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import xumi.kernel.jobs.models as jobs
 import xumi.modules.access.models as roles
 import xumi.modules.account.models as account
+import xumi.modules.apikey.models as apikey
 import xumi.modules.menu.models as menu
 import xumi.modules.organization.models as organization
 import xumi.modules.poster.models as poster
-from tests.kernel.db.sign_in_rows import sign_in_rows
 from xumi.kernel import clock
 from xumi.kernel.auth.scope import ScopeKind
 from xumi.kernel.counters import Counter
@@ -48,6 +48,17 @@ async def fill_account(session: AsyncSession) -> str:
         ip="",
         user_agent="",
     )
+    key = apikey.ApiKey(
+        user_id=user.id,
+        name="a",
+        prefix="a",
+        digest="x",
+        permissions=[],
+        networks=[],
+        created_at=now,
+        expires_at=now,
+        changed_at=now,
+    )
     session.add_all(
         [
             account.UserRole(user_id=user.id, role="user"),
@@ -59,7 +70,9 @@ async def fill_account(session: AsyncSession) -> str:
             account.OneTimeToken(
                 purpose="a", subject="a", token_hash="x", binding="", created_at=now, expires_at=now
             ),
-            *sign_in_rows(user.id, now),
+            account.SecondFactor(user_id=user.id, secret="x", last_step=0, created_at=now),
+            account.RecoveryCode(user_id=user.id, digest="x"),
+            key,
             poster.Poster(title="t", content="c", author_id=user.id, author="a"),
         ]
     )

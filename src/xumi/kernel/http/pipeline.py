@@ -255,7 +255,7 @@ class Pipeline:
             return self._check_key(key.decode("latin-1"), ip)
         scheme, _, credentials = authorization.decode("latin-1").partition(" ")
         # Only HTTP's own white space: a token has one spelling.
-        scheme, token = scheme.lower(), credentials.strip(" 	")
+        scheme, token = scheme.lower(), credentials.strip(" \t")
         if scheme == "basic":
             try:
                 token = b64decode(token, validate=True).decode().partition(":")[0]

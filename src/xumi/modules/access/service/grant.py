@@ -16,6 +16,7 @@ from xumi.kernel.ids import generate_key
 from xumi.modules.access.constants import ADMIN
 from xumi.modules.access.errors import AccessCode
 from xumi.modules.access.models import AccessPermission, Role, RoleInclude, RolePermission
+from xumi.modules.access.repository import require_role
 from xumi.modules.access.schemas import RoleIncludesOut, RolePermissionsOut
 from xumi.modules.access.service.change import begin_change
 from xumi.modules.access.service.snapshot import reach
@@ -63,7 +64,7 @@ async def show_permissions(session: AsyncSession, code: str) -> RolePermissionsO
     Raises:
         APIException: NOT_FOUND.
     """
-    await _require_role(session, code)
+    await require_role(session, code)
     own = await read_own(session, code)
     inherited = await read_effective(session, [code]) - own
     return RolePermissionsOut(own=sorted(own), inherited=sorted(inherited))
@@ -100,15 +101,10 @@ async def take_permissions(
 async def _begin(session: AsyncSession, code: str) -> set[str]:
     """Begin to change what a role grants; returns the permissions that it has itself."""
     await begin_change(session)
-    await _require_role(session, code)
+    await require_role(session, code)
     if code == ADMIN:
         raise APIException(AccessCode.ADMIN_FIXED)
     return await read_own(session, code)
-
-
-async def _require_role(session: AsyncSession, code: str) -> None:
-    if await session.scalar(select(Role.id).where(Role.code == code)) is None:
-        raise APIException(APICode.NOT_FOUND)
 
 
 async def _change_permissions(
@@ -138,7 +134,7 @@ async def show_includes(session: AsyncSession, code: str) -> RoleIncludesOut:
     Raises:
         APIException: NOT_FOUND.
     """
-    await _require_role(session, code)
+    await require_role(session, code)
     return RoleIncludesOut(includes=sorted((await read_includes(session)).get(code, ())))
 
 

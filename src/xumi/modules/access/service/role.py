@@ -19,6 +19,7 @@ from xumi.kernel.ids import generate_key
 from xumi.modules.access.constants import ADMIN
 from xumi.modules.access.errors import AccessCode
 from xumi.modules.access.models import Role, RoleInclude, RolePermission
+from xumi.modules.access.repository import require_role
 from xumi.modules.access.schemas import RoleChange, RoleCreate, RoleOut, RoleQuery
 from xumi.modules.access.service.change import begin_change
 from xumi.modules.access.service.grant import check_may_grant, read_effective, read_includes, read_own
@@ -50,27 +51,6 @@ async def get_role(code: str) -> RoleOut:
     """
     with primary():
         return await get_one(select(Role).where(Role.code == code), RoleOut)
-
-
-async def require_role(session: AsyncSession, code: str, *, field: str | None = None) -> Role:
-    """A role that exists, enabled or not.
-
-    Args:
-        session: the transaction that depends on it.
-        code: the role's name.
-        field: the field of the body that names it; None where the path does.
-
-    Raises:
-        APIException: NOT_FOUND, or VALIDATION_FAILED naming `field`.
-    """
-    role = await session.scalar(select(Role).where(Role.code == code))
-    if role is not None:
-        return role
-    if field is None:
-        raise APIException(APICode.NOT_FOUND)
-    raise APIException(
-        APICode.VALIDATION_FAILED, errors=[FieldError(field, f"there is no role {code[:64]!r}")]
-    )
 
 
 async def create(session: AsyncSession, data: RoleCreate) -> str:

@@ -8,7 +8,6 @@ from xumi.kernel.auth.principal import Principal
 from xumi.kernel.errors import APICode, APIException, FieldError
 from xumi.modules.account.constants import RESET_SECONDS
 from xumi.modules.account.errors import AccountCode
-from xumi.modules.account.models import User
 from xumi.modules.account.repository import lock_users
 from xumi.modules.account.schemas import EmailChange, EmailConfirm
 from xumi.modules.account.service import identity, letter, onetime
@@ -27,7 +26,7 @@ async def ask(session: AsyncSession, principal: Principal, data: EmailChange) ->
     mail.check_available()
     user = await check_own_password(session, principal, data.password)
     token = await onetime.issue(
-        session, PURPOSE, user.id, seconds=RESET_SECONDS, binding=_binding(user), email=data.email
+        session, PURPOSE, user.id, seconds=RESET_SECONDS, binding=onetime.bind_to(user), email=data.email
     )
     await letter.send_confirmation(data.email, user.username, token)
 
@@ -43,7 +42,7 @@ async def confirm(session: AsyncSession, data: EmailConfirm) -> None:
     if not users or not users[0].enabled or issued.email is None:
         raise APIException(AccountCode.ONE_TIME_TOKEN_INVALID)
     user, before = users[0], users[0].email
-    await onetime.use(session, issued, data.token, binding=_binding(user))
+    await onetime.use(session, issued, data.token, binding=onetime.bind_to(user))
     try:
         async with session.begin_nested():
             user.email = issued.email
@@ -55,8 +54,3 @@ async def confirm(session: AsyncSession, data: EmailConfirm) -> None:
     if before is not None:
         await letter.send_address_notice(before, user.username)
     record(session, "email.changed", f"user:{user.id}", {"email": before}, {"email": user.email})
-
-
-def _binding(user: User) -> str:
-    """A new password, or another new address, makes the link worthless."""
-    return f"{user.password_hash} {user.email_key}"

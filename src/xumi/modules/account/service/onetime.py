@@ -20,7 +20,12 @@ from xumi.kernel.db.read import fetch_one, primary
 from xumi.kernel.errors import APIException
 from xumi.kernel.schema import SchemaBase
 from xumi.modules.account.errors import AccountCode
-from xumi.modules.account.models import OneTimeToken
+from xumi.modules.account.models import OneTimeToken, User
+
+
+def bind_to(user: User) -> str:
+    """A binding to a user's password and address: a link is worthless once either is another."""
+    return f"{user.password_hash} {user.email_key}"
 
 
 class Issued(SchemaBase):

@@ -44,7 +44,9 @@ async def send_link(session: AsyncSession, email_key: str) -> None:
     user = await session.scalar(select(User).where(User.email_key == email_key, User.enabled))
     if user is None or user.email is None:
         return
-    token = await onetime.issue(session, PURPOSE, user.id, seconds=RESET_SECONDS, binding=_binding(user))
+    token = await onetime.issue(
+        session, PURPOSE, user.id, seconds=RESET_SECONDS, binding=onetime.bind_to(user)
+    )
     await letter.send_reset(user.email, user.username, token)
 
 
@@ -65,7 +67,7 @@ async def restore(session: AsyncSession, data: PasswordRestore) -> None:
     if not users or not users[0].enabled:
         raise APIException(AccountCode.ONE_TIME_TOKEN_INVALID)
     user = users[0]
-    await onetime.use(session, issued, data.token, binding=_binding(user))
+    await onetime.use(session, issued, data.token, binding=onetime.bind_to(user))
     user.password_hash = replacement
     if user.email is not None:
         await identity.confirm_email(session, user)
@@ -74,7 +76,3 @@ async def restore(session: AsyncSession, data: PasswordRestore) -> None:
     await drop_sessions(session, user.id)
     await onetime.void(session, [user.id])
     record(session, "password.reset", f"user:{user.id}", None, None)
-
-
-def _binding(user: User) -> str:
-    return f"{user.password_hash} {user.email_key}"

@@ -1,8 +1,9 @@
 """Keeps a worker's snapshot of ended access up to date, and clears away what nobody needs any more.
 
-Every half second each worker reads the changes of the last minute, and lets the other parts of the snapshot look for theirs. It reads far more than the last half second, because
-a transaction that began earlier may commit later and clocks differ; applying a change twice does nothing. While the database
-cannot be read nothing new can have ended in it either, so requests are answered on what is known.
+Every half second each worker reads the changes of the last minute, and lets the other parts of the snapshot look for theirs. It
+reads far more than the last half second, because a transaction that began earlier may commit later and clocks differ; applying a
+change twice does nothing. While the database cannot be read nothing new can have ended in it either, so requests are answered on
+what is known.
 """
 
 import asyncio

@@ -9,7 +9,8 @@ from xumi.kernel.db.bulk import insert_many
 from xumi.kernel.db.read import fetch_all, primary
 from xumi.kernel.errors import APICode, APIException, FieldError
 from xumi.kernel.schema import SchemaBase
-from xumi.modules.access.service.role import get_role, require_role
+from xumi.modules.access.service import require_role
+from xumi.modules.access.service.role import get_role
 from xumi.modules.audit.service import record
 from xumi.modules.menu.models import MenuGrant
 from xumi.modules.menu.repository import Tree, forget_items

@@ -13,7 +13,8 @@ from xumi.kernel.db.read import primary
 from xumi.kernel.db.scope import scoped_resources
 from xumi.kernel.errors import APICode, APIException, FieldError
 from xumi.kernel.ids import generate_key
-from xumi.modules.access.service.role import at_deletion, get_role, require_role
+from xumi.modules.access.service import require_role
+from xumi.modules.access.service.role import at_deletion, get_role
 from xumi.modules.audit.service import record
 from xumi.modules.organization.constants import RULES
 from xumi.modules.organization.errors import OrganizationCode
