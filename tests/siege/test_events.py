@@ -152,7 +152,7 @@ async def test_nothing_is_lost_and_nothing_happens_twice(shop: Fleet, database: 
 
 
 async def test_lag_under_a_steady_stream(shop: Fleet, database: Database) -> None:
-    count = max(1000, scaled(12_000))
+    count = max(1000, scaled(6_000))
     shop.start("worker1", "worker")
     while "Xumi works" not in (shop.directory / "worker1.log").read_text():
         await asyncio.sleep(0.1)
