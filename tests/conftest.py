@@ -5,7 +5,8 @@
 
 runs twice, on SQLite and on PostgreSQL, each time with a migrated database that nobody else sees. A test or a folder that
 needs other settings overrides the fixture `settings`; one that shall run on MariaDB too says
-`@pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "mariadb"], indirect=True)`.
+`@pytest.mark.databases("sqlite", "postgresql", "mariadb")`. A module says so for all its tests by `pytestmark`, and a test's own mark
+comes first.
 """
 
 import asyncio
@@ -27,6 +28,15 @@ pytest_plugins = ["pytester", "xumi.kernel.testing.guards"]
 
 PASSWORD = "correct horse battery staple"
 TEMPLATE = "xumi_template"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test on the databases that its nearest mark names."""
+    mark = metafunc.definition.get_closest_marker("databases")
+    if mark is not None and "database_url" in metafunc.fixturenames:
+        # Not `metafunc.parametrize`: only to such a mark do the kinds of the fixture itself give way.
+        metafunc.definition.add_marker(pytest.mark.parametrize("database_url", mark.args, indirect=True))
 
 
 @pytest.fixture(scope="session")

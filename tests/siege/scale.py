@@ -17,5 +17,5 @@ def scaled(full: int) -> int:
 
 def on_databases(ordinary: str) -> pytest.MarkDecorator:
     """Both embedded databases in a siege, else the one that is named."""
-    kinds = ["sqlite", "postgresql"] if is_full() else [ordinary]
-    return pytest.mark.parametrize("database_url", kinds, indirect=True)
+    kinds = ("sqlite", "postgresql") if is_full() else (ordinary,)
+    return pytest.mark.databases(*kinds)

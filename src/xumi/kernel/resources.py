@@ -18,6 +18,7 @@ from xumi.kernel.auth.token import TokenIssuer
 from xumi.kernel.cache import Cache
 from xumi.kernel.cache_engine import MemoryEngine
 from xumi.kernel.context import Context, enter
+from xumi.kernel.copies import Copies
 from xumi.kernel.db.engine import Database
 from xumi.kernel.db.notify import Notifier
 from xumi.kernel.errors import StartError
@@ -54,6 +55,7 @@ class Resources:
         self.access = Access(settings.access_token_seconds)
         self.decisions = DecisionPoint(settings) if settings.authz_url else None
         self.api_keys = ApiKeys(self.access)
+        self.copies = Copies(hurry=self.api_keys.outdated)
         self.scopes = Scopes()
         self.envelope = _load_envelope(settings.api_envelope)
         runtime = os.environ.get(RUNTIME_DIRECTORY)
@@ -80,6 +82,8 @@ class Resources:
             if feature.module.lifespan is not None:
                 with self.context(f"start {feature.name}"):
                     await self._stack.enter_async_context(feature.module.lifespan(self))
+        if len(self.copies) > 0:
+            self.background(self.copies.run, "copies of the database")
         if self.settings.worker_enabled:
             worker = Worker(self, chores(self))
             self._stack.push_async_callback(worker.stop)

@@ -1,8 +1,14 @@
 """What goes in and out of the API: the base classes of schemas."""
 
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+RowId = Annotated[str, Field(examples=["01KA4S0Z7Y3T5C1B9FQ8H2MKVD"])]
+"""A row's id in an answer; the documentation shows one."""
+Moment = Annotated[datetime, Field(examples=["2026-11-21T09:30:00Z"])]
+"""A point in time in an answer; the documentation shows one."""
 
 
 class SchemaBase(BaseModel):

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.conftest import make_settings
@@ -20,7 +19,7 @@ from xumi.kernel.ids import generate_key
 from xumi.kernel.modules import Feature, Module
 from xumi.kernel.testing.client import open_client, running
 from xumi.kernel.testing.contention import contend
-from xumi.modules.access.service import synchronise
+from xumi.modules.access.service import snapshot, synchronise
 
 PERMISSIONS = "/api/v1/permissions"
 
@@ -46,7 +45,7 @@ async def restart(app: Application, *more: Feature) -> None:
     """What a start with these features too does with the database; this process then looks at it."""
     with app.resources.context("start"):
         await synchronise([*app.resources.features, *more])
-        await app.resources.access.refresh()
+        await app.resources.copies.look()
 
 
 async def listed(chief: Person, **query: Any) -> list[dict[str, Any]]:
@@ -169,17 +168,17 @@ async def test_nobody_is_let_in_until_the_roles_are_known(tmp_path: Path) -> Non
 
 
 async def test_a_change_counts_although_it_cannot_be_read_at_once(
-    app: Application, chief: Person, make_role: Make, client: httpx.AsyncClient
+    app: Application, chief: Person, make_role: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail() -> None:
+    async def fail(*_: object) -> None:
         raise OSError("the database is away")
 
     await make_role("clerk")
-    app.resources.access.refreshers.insert(0, fail)
     body = {"permissions": ["user:list"]}
-    assert (await chief.client.put(f"{ROLES}/clerk/permissions", json=body)).status_code == 204
-    assert app.resources.access.permissions_of(["clerk"]) == frozenset()
-    app.resources.access.refreshers.remove(fail)
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "fetch_value", fail)
+        assert (await chief.client.put(f"{ROLES}/clerk/permissions", json=body)).status_code == 204
+        assert app.resources.access.permissions_of(["clerk"]) == frozenset()
     with app.resources.context("test"):
-        await app.resources.access.refresh()
+        await app.resources.copies.look()
     assert app.resources.access.permissions_of(["clerk"]) == {"user:list"}

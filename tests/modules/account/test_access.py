@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from tests.conftest import PASSWORD
 from tests.modules.account.conftest import Connect, Person, SignIn
 from xumi.api import Application, create_app
-from xumi.kernel import clock
+from xumi.kernel import clock, copies
 from xumi.kernel.config import Settings
 from xumi.kernel.db.model import ModelBase
 from xumi.kernel.db.session import unit_of_work
@@ -19,7 +19,7 @@ from xumi.kernel.log import capture
 from xumi.kernel.testing.client import running
 from xumi.modules.account.models import AccessChange, Guess, User, UserSession
 from xumi.modules.account.service import access, watch
-from xumi.modules.account.service.watch import Watcher, prune
+from xumi.modules.account.service.watch import EndedAccess, prune
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ async def second(
     app: Application, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Application]:
     """Another worker on the same database, which looks at the changes only when a test says so."""
-    monkeypatch.setattr(watch, "WATCH_INTERVAL_SECONDS", 3600)
+    monkeypatch.setattr(copies, "POLL_SECONDS", 3600)
     other = create_app(settings)
     async with running(other):
         yield other
@@ -36,7 +36,7 @@ async def second(
 async def look(worker: Application) -> None:
     """What a worker does every half second."""
     with worker.resources.context("test"):
-        await Watcher(worker.resources).look()
+        await EndedAccess(worker.resources).look()
 
 
 async def status(person: Person, worker: Application, connect: Connect) -> int:
@@ -89,7 +89,7 @@ async def test_a_worker_that_starts_knows_what_ended_before(
 async def test_the_watcher_runs_by_itself(
     app: Application, settings: Settings, connect: Connect, sign_up: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "WATCH_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(copies, "POLL_SECONDS", 0.01)
     bob, other = await sign_up("bob"), create_app(settings)
     async with running(other):
         await bob.client.post("/auth/logout")
@@ -99,7 +99,7 @@ async def test_the_watcher_runs_by_itself(
 
 async def test_a_change_that_was_committed_late_is_not_missed(app: Application, second: Application) -> None:
     with second.resources.context("test"):
-        watcher = Watcher(second.resources)
+        watcher = EndedAccess(second.resources)
         await watcher.look()
         # Its time is when it was made, half a minute before it could be seen.
         async with unit_of_work() as work:
@@ -163,7 +163,7 @@ async def test_requests_are_answered_and_the_log_complains_while_the_database_is
         clock.travel() as journey,
         monkeypatch.context() as patch,
     ):
-        watcher = Watcher(app.resources)
+        watcher = EndedAccess(app.resources)
 
         async def fail(*_: object) -> None:
             raise OSError("the database is away")
@@ -185,7 +185,7 @@ async def test_what_ended_during_an_outage_is_learnt_after_it(
 ) -> None:
     bob = await sign_up("bob")
     with second.resources.context("test"), clock.travel() as journey:
-        watcher = Watcher(second.resources)
+        watcher = EndedAccess(second.resources)
         await watcher.look()
         await bob.client.post("/auth/logout")
         journey.move(seconds=600)
@@ -221,7 +221,7 @@ async def test_the_watcher_prunes_now_and_then_and_survives_a_failure(
     app: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failed, pruned = asyncio.Event(), asyncio.Event()
-    monkeypatch.setattr(watch, "WATCH_INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr(copies, "POLL_SECONDS", 0.001)
     monkeypatch.setattr(watch, "PRUNE_INTERVAL_SECONDS", 0)
 
     async def fail_once(_life: timedelta) -> None:
@@ -231,11 +231,13 @@ async def test_the_watcher_prunes_now_and_then_and_survives_a_failure(
         pruned.set()
 
     monkeypatch.setattr(watch, "prune", fail_once)
+    polled = copies.Copies(asyncio.Event())
     with capture() as said, app.resources.context("test"):
-        task = asyncio.create_task(Watcher(app.resources).run())
-        await pruned.wait()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        async with polled.follow(EndedAccess(app.resources)):
+            task = asyncio.create_task(polled.run())
+            await pruned.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
     assert [record["level"] for record in said] == ["warning"]
 
 

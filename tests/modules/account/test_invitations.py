@@ -16,15 +16,9 @@ from xumi.kernel.config import Settings
 from xumi.modules.account.constants import INVITATION_SECONDS
 from xumi.modules.account.service.watch import KEEP_INVITATIONS, prune
 
-EVERYWHERE = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+pytestmark = pytest.mark.databases("sqlite")
+EVERYWHERE = pytest.mark.databases("sqlite", "postgresql")
 """What databases do in ways of their own: locks, conditional updates, upserts."""
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> str:
-    """SQLite, unless a test asks for others."""
-    url: str = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
-    return url
 
 
 @pytest.fixture

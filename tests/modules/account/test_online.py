@@ -9,25 +9,19 @@ from sqlalchemy import event
 
 from tests.modules.account.conftest import Connect, Person, SignIn, told
 from xumi.api import Application, create_app
-from xumi.kernel import clock
+from xumi.kernel import clock, copies
 from xumi.kernel.config import Settings
 from xumi.kernel.log import capture
 from xumi.kernel.testing.client import running
 from xumi.modules.account.constants import ONLINE_SECONDS, PRESENCE_INTERVAL_SECONDS
-from xumi.modules.account.service import presence, watch
+from xumi.modules.account.service import presence
 from xumi.modules.account.service.online import describe_device
 from xumi.modules.account.service.presence import write_seen
-from xumi.modules.account.service.watch import Watcher
+from xumi.modules.account.service.watch import EndedAccess
 
-EVERYWHERE = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+pytestmark = pytest.mark.databases("sqlite")
+EVERYWHERE = pytest.mark.databases("sqlite", "postgresql")
 """What databases do in ways of their own: locks, conditional updates, upserts."""
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> str:
-    """SQLite, unless a test asks for others."""
-    url: str = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
-    return url
 
 
 async def listed(person: Person, **query: Any) -> list[dict[str, Any]]:
@@ -46,7 +40,7 @@ async def second(
     app: Application, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Application]:
     """Another worker on the same database, which looks at what has ended only when a test says so."""
-    monkeypatch.setattr(watch, "WATCH_INTERVAL_SECONDS", 3600)
+    monkeypatch.setattr(copies, "POLL_SECONDS", 3600)
     other = create_app(settings)
     async with running(other):
         yield other
@@ -178,7 +172,7 @@ async def test_an_administrator_ends_one_session_everywhere(
     assert refreshed.status_code == 401
     elsewhere = await connect(second, headers={"Authorization": f"Bearer {phone.access_token}"})
     with second.resources.context("test"):
-        await Watcher(second.resources).look()
+        await EndedAccess(second.resources).look()
     assert (await elsewhere.get(f"/auth/profile/{alice.id}")).status_code == 401
     assert (await chief.client.delete(f"/api/v1/sessions/{item['id']}")).status_code == 404
 

@@ -8,12 +8,12 @@ import pytest
 
 from tests.conftest import PASSWORD, make_settings, sign_in
 from xumi.api import Application, create_app
+from xumi.kernel import copies
 from xumi.kernel.config import Settings
 from xumi.kernel.testing.client import open_client, running
 from xumi.kernel.testing.postgres import PostgresServer
 from xumi.kernel.testing.tokens import decode
-from xumi.modules.account.service import watch
-from xumi.modules.account.service.watch import Watcher
+from xumi.modules.account.service.watch import EndedAccess
 
 OTHER = "another correct horse battery"
 
@@ -69,13 +69,13 @@ async def test_a_session_that_has_ended_is_not_refreshed(client: httpx.AsyncClie
 async def test_other_workers_learn_from_the_database_what_has_ended(
     app: Application, user: httpx.AsyncClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "WATCH_INTERVAL_SECONDS", 3600)
+    monkeypatch.setattr(copies, "POLL_SECONDS", 3600)
     second = create_app(settings)
     async with running(second), open_client(second, headers=dict(user.headers)) as elsewhere:
         assert (await elsewhere.get("/auth/sessions")).status_code == 200
         assert (await user.post("/auth/logout")).status_code == 204
         with second.resources.context("test"):
-            await Watcher(second.resources).look()
+            await EndedAccess(second.resources).look()
         assert (await elsewhere.get("/auth/sessions")).status_code == 401
 
 

@@ -11,16 +11,15 @@ from sqlalchemy import event, text
 from tests.modules.account.conftest import Person, SignIn
 from tests.modules.apikey.conftest import Keys
 from xumi.api import Application, create_app
-from xumi.kernel import clock
+from xumi.kernel import clock, copies
 from xumi.kernel.auth.apikey import make_key
 from xumi.kernel.config import Settings
 from xumi.kernel.log import capture
 from xumi.kernel.testing.client import running
-from xumi.modules.account.service import watch
-from xumi.modules.account.service.watch import Watcher
+from xumi.modules.account.service.watch import EndedAccess
 from xumi.modules.apikey.constants import KEEP_DAYS, USE_INTERVAL_SECONDS
 from xumi.modules.apikey.service import follow
-from xumi.modules.apikey.service.follow import Follower, prune
+from xumi.modules.apikey.service.follow import ValidKeys, prune
 
 # Where what is tested does not depend on the database.
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -29,8 +28,7 @@ one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 @pytest.fixture(autouse=True)
 def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers look at the tables only when a test says so."""
-    monkeypatch.setattr(watch, "WATCH_INTERVAL_SECONDS", 3600)
-    monkeypatch.setattr(Follower, "run", lambda self: asyncio.sleep(3600))
+    monkeypatch.setattr(copies.Copies, "run", lambda self: asyncio.sleep(3600))
 
 
 @pytest.fixture
@@ -47,15 +45,15 @@ class Worker:
     def __init__(self, app: Application) -> None:
         self.app = app
         with app.resources.context("test"):
-            self.watcher, self.follower = Watcher(app.resources), Follower(app.resources)
+            self.ended, self.keys = EndedAccess(app.resources), ValidKeys(app.resources)
 
     async def watch(self) -> None:
         with self.app.resources.context("test"):
-            await self.watcher.look()
+            await self.ended.look()
 
     async def follow(self) -> None:
         with self.app.resources.context("test"):
-            await self.follower.look()
+            await self.keys.look()
 
 
 ENDINGS: dict[str, Any] = {
@@ -167,7 +165,7 @@ async def test_a_key_that_was_committed_late_is_not_missed(
     bob, other = await sign_up("bob"), Worker(second)
     with clock.travel(seconds=-30):
         made = await keys.make(bob, "profile:read")
-    other.follower._seen = clock.now()
+    other.keys._seen = clock.now()
     await other.follow()
     assert second.resources.api_keys.has(made["id"])
 
@@ -210,7 +208,7 @@ async def test_uses_are_written_once_a_minute_and_at_the_end(
         with clock.travel(seconds=seconds):
             await machine.get(f"/auth/profile/{bob.id}")
             with app.resources.context("test"):
-                await worker.follower.write_uses(**options)
+                await worker.keys.write_uses(**options)
         async with app.resources.database.engine.connect() as connection:
             return str(await connection.scalar(text("select last_used_at from apikey_key")))
 
@@ -249,7 +247,9 @@ async def test_keys_stop_to_count_when_the_table_cannot_be_read_for_a_tokens_lif
             for _ in range(2):
                 await worker.follow()
             assert await keys.status(key, app, path) == 401
-        assert [line["message"] for line in lines] == ["API keys cannot be read"]
+        assert [line["message"] for line in lines] == [
+            "API keys cannot be read; new ones are not known, and none counts longer than an access token"
+        ]
     await worker.follow()
     assert await keys.status(key, app, path) == 200
 
@@ -287,7 +287,7 @@ async def test_the_follower_runs_by_itself(
     app: Application, settings: Settings, sign_up: SignIn, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr(follow, "LOOK_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(copies, "POLL_SECONDS", 0.01)
     bob, other = await sign_up("bob"), create_app(settings)
     async with running(other):
         made = await keys.make(bob, "profile:read")

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.modules.menu.conftest import MENUS, directory, element, make, page
+from tests.modules.menu.conftest import MENUS, SignUp, directory, element, make, mine, page
 from xumi.modules.menu.service import grant, item, place
 
 GRANTS = "/api/v1/roles/clerk/menus"
@@ -36,6 +36,40 @@ async def test_grants_are_replaced_added_and_taken_away(admin: httpx.AsyncClient
     await admin.delete(f"{MENUS}/{known['c']}")
     assert (await admin.get(GRANTS)).json()["data"]["menu_ids"] == [known["b.save"]]
     assert await change("put") == []
+
+
+async def test_a_clone_of_a_role_sees_what_its_original_does(
+    admin: httpx.AsyncClient, audited: list[tuple[str, str, Any, Any]]
+) -> None:
+    known = await make(admin, directory("a", page("b", element("b.save")), page("c")))
+    everything = {"menu_ids": [known[code] for code in ("a", "b", "b.save", "c")]}
+    assert (await admin.put("/api/v1/roles/manager/menus", json=everything)).status_code == 204
+    body = {"menu_ids": [known[code] for code in ("a", "b", "b.save")]}
+    assert (await admin.put(GRANTS, json=body)).status_code == 204
+    copy = {"code": "copy", "title_en": "Copy", "title_zh": "副本"}
+    for role, menus in (("clerk", ["a", "b", "b.save"]), ("manager", ["a", "b", "b.save", "c"])):
+        audited.clear()
+        assert (await admin.post(f"/api/v1/roles/{role}/clone", json=copy)).status_code == 201
+        shown = (await admin.get("/api/v1/roles/copy/menus")).json()["data"]["menu_ids"]
+        assert sorted(code for code in known if known[code] in shown) == menus
+        assert audited == [("role-menus.changed", "role:copy", {"menus": []}, {"menus": menus})]
+        assert (await admin.delete("/api/v1/roles/copy")).status_code == 204
+    assert (await admin.put(GRANTS, json={"menu_ids": []})).status_code == 204
+    audited.clear()
+    assert (await admin.post("/api/v1/roles/clerk/clone", json=copy)).status_code == 201
+    assert audited == []
+
+
+async def test_who_holds_a_clone_sees_its_items(admin: httpx.AsyncClient, sign_up: SignUp) -> None:
+    known = await make(admin, directory("a", page("b")))
+    assert (await admin.put(GRANTS, json={"menu_ids": list(known.values())})).status_code == 204
+    copy = {"code": "copy", "title_en": "Copy", "title_zh": "副本"}
+    bob = await sign_up("bob", "user")
+    assert await mine(bob) == ([], [])
+    assert (await admin.post("/api/v1/roles/clerk/clone", json=copy)).status_code == 201
+    carol = await sign_up("carol", "user", "copy")
+    assert await mine(bob) == ([], [])
+    assert await mine(carol) == ([["a", ["b"]]], [])
 
 
 @pytest.fixture

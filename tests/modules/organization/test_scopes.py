@@ -8,14 +8,14 @@ import httpx
 import pytest
 from sqlalchemy import event, insert
 
+from tests.conftest import sign_in
 from tests.modules.organization.conftest import Join, create_department
 from tests.modules.organization.shop import ShopBase, ShopOrder, make_app
 from xumi.api import Application
+from xumi.kernel import copies
 from xumi.kernel.config import Settings
 from xumi.kernel.context import current
 from xumi.kernel.testing.client import open_client, running
-from xumi.modules.organization.service import watch
-from xumi.modules.organization.service.watch import find_watcher
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ SCOPES = "/api/v1/roles/user/scopes"
 @pytest.fixture
 async def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Application]:
     """The application with orders in it; it looks for changes of other workers only when a test says so."""
-    monkeypatch.setattr(watch, "WATCH_INTERVAL_SECONDS", 3600)
+    monkeypatch.setattr(copies, "POLL_SECONDS", 3600)
     application = make_app(settings)
     async with running(application):
         async with application.resources.database.engine.begin() as connection:
@@ -128,12 +128,10 @@ async def test_another_worker_learns_of_every_kind_of_change(
     other = make_app(settings)
     async with running(other), open_client(other) as there:
         there.headers = place["zoe"].headers
-        watcher = find_watcher(other.resources)
-        assert watcher is not None
 
         async def sees() -> set[str]:
             with other.resources.context("test"):
-                await watcher.look()
+                await other.resources.copies.look()
             return await seen(there)
 
         assert await sees() == set()
@@ -158,7 +156,7 @@ async def test_a_worker_looks_by_itself(
     place: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(watch, "WATCH_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(copies, "POLL_SECONDS", 0.05)
     other = make_app(settings)
     async with running(other), open_client(other) as there:
         there.headers = place["zoe"].headers
@@ -283,3 +281,54 @@ async def test_nobody_changes_his_own_departments(app: Application, place: dict[
     ):
         response = await zoe.put(url, json=body)
         assert (response.status_code, response.json()["code"]) == (403, 40371)
+
+
+COPY = {"code": "copy", "title_en": "Copy", "title_zh": "副本"}
+
+
+async def clone(client: httpx.AsyncClient) -> tuple[int, int]:
+    """Clone the role `clerk`; returns the status and the code of the answer."""
+    response = await client.post("/api/v1/roles/clerk/clone", json=COPY)
+    return response.status_code, response.json()["code"]
+
+
+async def test_a_clone_opens_what_its_original_does(admin: httpx.AsyncClient, place: dict[str, Any]) -> None:
+    rule = {"resource": "shop-order", "kind": "custom", "departments": [place["labs"]]}
+    assert (await admin.put("/api/v1/roles/clerk/scopes", json={"scopes": [rule]})).status_code == 204
+    assert await clone(admin) == (201, 201)
+    found = (await admin.get("/api/v1/roles/copy/scopes")).json()["data"]
+    assert found["scopes"] == [rule]
+    body = {"roles": ["user", "copy"]}
+    assert (await admin.patch(f"/api/v1/users/{place['zoe_id']}", json=body)).status_code == 204
+    await sign_in(place["zoe"], "zoe")
+    assert await seen(place["zoe"]) == {"o-labs"}
+    # The two go their own ways from here.
+    assert (await admin.put("/api/v1/roles/clerk/scopes", json={"scopes": []})).status_code == 204
+    assert await seen(place["zoe"]) == {"o-labs"}
+    entries = (await admin.get("/api/v1/audit", params={"subject": "role:copy"})).json()["data"]["items"]
+    assert {entry["action"]: entry["after"] for entry in entries}["scope.replaced"] == {
+        "shop-order": {"kind": "custom", "departments": [place["labs"]]}
+    }
+
+
+@on_one_database
+@pytest.mark.parametrize("held", MAY_GIVE)
+async def test_nobody_clones_a_wider_scope_than_his_own(
+    app: Application, admin: httpx.AsyncClient, place: dict[str, Any], held: str
+) -> None:
+    if held != "nothing":
+        await give(admin, held, (place["labs"],) if held == "custom" else ())
+    cloned = set()
+    for kind in ("all", "department", "department-tree", "own", "sales", "labs"):
+        listed = [place[kind]] if kind in place else []
+        rule = {"resource": "shop-order", "kind": "custom" if listed else kind, "departments": listed}
+        assert (await admin.put("/api/v1/roles/clerk/scopes", json={"scopes": [rule]})).status_code == 204
+        grant(app, "role:create")
+        answer = await clone(place["zoe"])
+        if answer == (201, 201):
+            cloned.add(kind)
+            assert (await admin.delete("/api/v1/roles/copy")).status_code == 204
+        else:
+            assert answer == (403, 40370)
+            assert (await admin.get("/api/v1/roles/copy")).status_code == 404
+    assert cloned == MAY_GIVE[held]

@@ -7,13 +7,14 @@ import pytest
 
 from tests.modules.organization.conftest import Join, create_department
 from xumi.api import Application
+from xumi.kernel import copies
 from xumi.kernel.auth.scope import Scopes
 from xumi.kernel.db.session import unit_of_work
 from xumi.kernel.log import capture
 from xumi.modules.organization.constants import TREE
 from xumi.modules.organization.service import watch
 from xumi.modules.organization.service.change import announce, lock
-from xumi.modules.organization.service.watch import Watcher
+from xumi.modules.organization.service.watch import Organization
 
 pytestmark = pytest.mark.anyio
 
@@ -37,20 +38,20 @@ async def test_a_database_that_is_gone_changes_nothing_and_is_told_once(
     body = {"user_ids": [zoe]}
     assert (await admin.put(f"/api/v1/departments/{one}/members", json=body)).status_code == 204
     scopes = app.resources.scopes
-    watcher = Watcher(app.resources)
-    monkeypatch.setattr(watch, "WATCH_STALE_SECONDS", -1)
+    organization = Organization(app.resources)
+    monkeypatch.setattr(copies, "STALE_SECONDS", -1)
     with app.resources.context("test"), capture() as lines:
         with monkeypatch.context() as patch:
             patch.setattr(watch, "fetch_all", fail)
-            await watcher.look()
-            await watcher.look()
+            await organization.look()
+            await organization.look()
         assert scopes.departments_of(zoe) == {one}
-        await watcher.look()
-        await watcher.look()
+        await organization.look()
+        await organization.look()
     told = [line["message"] for line in lines]
     assert told == [
         "departments and data scopes cannot be read; changes made elsewhere do not count yet",
-        "departments and data scopes are known again",
+        "departments and data scopes can be read again",
     ]
 
 
@@ -63,7 +64,7 @@ async def test_a_new_worker_knows_all_that_was_decided_before(
     assert (await admin.put(f"/api/v1/departments/{one}/members", json=body)).status_code == 204
     app.resources.scopes = Scopes()
     with app.resources.context("test"):
-        await Watcher(app.resources).look()
+        await Organization(app.resources).look()
     assert app.resources.scopes.departments_of(zoe) == {one}
 
 

@@ -5,7 +5,7 @@ this process; those who own the tables feed it (`xumi.modules.account` and `xumi
 a query.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from types import MappingProxyType
 
 from xumi.kernel import clock
@@ -24,10 +24,6 @@ class Access:
 
     Args:
         token_seconds: life of an access token; what has ended is remembered that long.
-
-    Attributes:
-        refreshers: called after a change of this process, and each time that it looks for changes of others, at least every
-            second; each brings its part of the snapshot up to date.
     """
 
     def __init__(self, token_seconds: int) -> None:
@@ -35,7 +31,6 @@ class Access:
         self._roles: dict[str, frozenset[str]] | None = {}
         self._included: Mapping[str, Set[str]] = _NONE
         self._second_factor: Set[str] = frozenset()
-        self.refreshers: list[Callable[[], Awaitable[None]]] = []
         self._role_sets: dict[tuple[str, ...], frozenset[str]] = {}
         self._ended_sessions: dict[str, float] = {}
         self._epochs: dict[str, tuple[int, float]] = {}
@@ -85,11 +80,6 @@ class Access:
         """What roles grant is not known: nobody is let in until `replace_roles` tells."""
         self._roles = None
         self._role_sets.clear()
-
-    async def refresh(self) -> None:
-        """Bring the snapshot up to date with the database, as far as somebody has changed what it is made of."""
-        for refresh in self.refreshers:
-            await refresh()
 
     def has_role(self, role: str) -> bool:
         """Whether there is an enabled role of this name."""

@@ -111,9 +111,9 @@ class PaginateResponse(SchemaBase, Generic[T]):
     """One page of a list."""
 
     items: list[T]
-    page: int = Field(description="Which page this is, from 1.")
-    size: int = Field(description="How many items a page has at most.")
-    total: int | None = Field(description="How many items match; null if it was not counted.")
+    page: int = Field(description="Which page this is, from 1.", examples=[1])
+    size: int = Field(description="How many items a page has at most.", examples=[20])
+    total: int | None = Field(description="How many items match; null if it was not counted.", examples=[1])
     total_age: int | None = Field(
         None, description="How many seconds ago `total` was counted; given where it may be remembered."
     )

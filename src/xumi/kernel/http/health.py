@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from fastapi import Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from xumi import __version__
@@ -26,8 +26,8 @@ router = Router(tags=["monitoring"])
 class Health(BaseModel):
     """The process answers."""
 
-    status: str
-    version: str
+    status: str = Field(examples=["ok"])
+    version: str = Field(examples=[__version__])
 
 
 @router.get("/health", public=True, rate_limit=False)
@@ -40,8 +40,8 @@ async def get_health() -> Health:
 class Readiness(BaseModel):
     """The process can serve; every check is `ok`."""
 
-    status: str
-    checks: dict[str, str]
+    status: str = Field(examples=["ready"])
+    checks: dict[str, str] = Field(examples=[{"server": "ok", "database": "ok", "migrations": "ok"}])
 
 
 @router.get("/readiness", public=True, rate_limit=False)
@@ -76,7 +76,16 @@ def _only_inside() -> None:
         raise APIException(APICode.ROUTE_NOT_FOUND)
 
 
-@router.get("/metrics", public=True, rate_limit=False, response_class=Response)
+_METRICS = 'xumi_http_requests_total{method="GET",route="/health",status="200"} 42.0\n'
+
+
+@router.get(
+    "/metrics",
+    public=True,
+    rate_limit=False,
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"example": _METRICS}}}},
+)
 async def get_metrics(request: Request) -> Response:
     """Metrics in Prometheus' text format, of all workers of this server."""
     _only_inside()
@@ -87,10 +96,24 @@ async def get_metrics(request: Request) -> Response:
 class SystemFigures(BaseModel):
     """Use of this machine and of this process. Shares are per cent, sizes bytes."""
 
-    cpu: dict[str, Any]
-    memory: dict[str, Any]
-    disk: dict[str, Any]
-    process: dict[str, Any]
+    cpu: dict[str, Any] = Field(examples=[{"percent": 12.5, "count": 2, "load_average": [0.4, 0.3, 0.2]}])
+    memory: dict[str, Any] = Field(
+        examples=[{"percent": 41.0, "total_bytes": 4_294_967_296, "available_bytes": 2_534_030_704}]
+    )
+    disk: dict[str, Any] = Field(
+        examples=[{"percent": 18.0, "total_bytes": 53_687_091_200, "free_bytes": 44_023_414_784}]
+    )
+    process: dict[str, Any] = Field(
+        examples=[
+            {
+                "pid": 1,
+                "uptime_seconds": 86400.5,
+                "memory_bytes": 94_371_840,
+                "cpu_seconds": 31.27,
+                "threads": 9,
+            }
+        ]
+    )
 
 
 @router.get("/monitoring/metrics", public=True)

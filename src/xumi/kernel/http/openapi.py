@@ -1,6 +1,7 @@
 """The OpenAPI document, and its pages, which work without the internet."""
 
 import importlib.resources
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -105,6 +106,7 @@ def build_document(fastapi: FastAPI, table: RouteTable, envelope: Envelope) -> d
             for method in route.methods or ()
         },
     )
+    _restore_nulls(components["schemas"])
     for route in table.routes:
         for method in route.methods or ():
             operation = document["paths"].get(route.path_format, {}).get(method.lower())
@@ -113,12 +115,28 @@ def build_document(fastapi: FastAPI, table: RouteTable, envelope: Envelope) -> d
     return document
 
 
+def _restore_nulls(schemas: dict[str, Any]) -> None:
+    """FastAPI leaves nulls out of examples: of the fields that must be there, those that are not were null."""
+    for schema in schemas.values():
+        for example in schema.get("examples", ()):
+            if isinstance(example, dict):
+                for name in schema.get("required", ()):
+                    example.setdefault(name, None)
+
+
 def _complete(operation: dict[str, Any], route: Route, envelope: Envelope) -> None:
     responses = operation["responses"]
     for status, response in list(responses.items()):
         content = response.get("content", {}).get("application/json")
         if status.startswith("2") and content is not None:
-            content["schema"] = _success_schema(envelope, int(status), content.get("schema", {}))
+            schema = {"type": "null"} if _returns_nothing(route) else content.get("schema", {})
+            content["schema"] = _success_schema(envelope, int(status), schema)
+            # A route's own example is of its data, as its schema is.
+            if "example" in content:
+                declared = {str(key): part for key, part in route.responses.items()}[status]
+                example = declared["content"]["application/json"]["example"]
+                _, body = envelope.success(int(status), example)
+                content["example"] = msgspec.to_builtins(body)
     responses.pop("422", None)
     responses["default"] = {
         "description": "An error; its code is explained in the list of errors.",
@@ -137,6 +155,12 @@ def _complete(operation: dict[str, Any], route: Route, envelope: Envelope) -> No
         operation["x-permission"] = route.policy.permission
         note = f"Permission: `{route.policy.permission}`"
         operation["description"] = f"{operation.get('description', '')}\n\n{note}".strip()
+
+
+def _returns_nothing(route: Route) -> bool:
+    return route.response_model is None and (
+        inspect.signature(route.declared_endpoint, eval_str=True).return_annotation in (None, type(None))
+    )
 
 
 def _success_schema(envelope: Envelope, status: int, data: dict[str, Any]) -> dict[str, Any]:

@@ -14,5 +14,3 @@ MAX_CODES = 10_000
 
 VERSION_ID = "0" * 26
 """Key of the only row of `access_version`."""
-
-LOAD_TIMEOUT_SECONDS = 5

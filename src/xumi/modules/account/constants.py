@@ -32,12 +32,8 @@ REFRESH_RETRY_SECONDS = 10
 DEVICE_COOKIE = "xumi_device"
 DEVICE_COOKIE_SECONDS = 365 * 86_400
 
-WATCH_INTERVAL_SECONDS = 0.5
 WATCH_OVERLAP_SECONDS = 60
 """How far back each look at the changes reaches: longer than a transaction lasts and than clocks differ."""
-WATCH_TIMEOUT_SECONDS = 5
-WATCH_STALE_SECONDS = 30
-"""After how long without a look at the changes the log complains."""
 PRUNE_INTERVAL_SECONDS = 600
 
 RESET_SECONDS = 3600

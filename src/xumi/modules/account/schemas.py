@@ -2,14 +2,13 @@
 
 import re
 import unicodedata
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from xumi.kernel.db.filters import DatetimeRange
 from xumi.kernel.db.query import PaginateRequest
-from xumi.kernel.schema import InputSchema, SchemaBase
+from xumi.kernel.schema import InputSchema, Moment, RowId, SchemaBase
 from xumi.modules.account.constants import (
     EMAIL_MAX_LENGTH,
     MAX_ROLES,
@@ -61,22 +60,36 @@ def _check_mobile(text: str) -> str:
     return number
 
 
-Username = Annotated[str, Field(max_length=4 * USERNAME_MAX_LENGTH), AfterValidator(_check_username)]
-Email = Annotated[str, Field(max_length=EMAIL_MAX_LENGTH), AfterValidator(_check_email)]
-Mobile = Annotated[str, Field(max_length=40), AfterValidator(_check_mobile)]
+Username = Annotated[
+    str, Field(max_length=4 * USERNAME_MAX_LENGTH, examples=["amy"]), AfterValidator(_check_username)
+]
+Email = Annotated[
+    str, Field(max_length=EMAIL_MAX_LENGTH, examples=["amy@example.com"]), AfterValidator(_check_email)
+]
+Mobile = Annotated[str, Field(max_length=40, examples=["+86 138 0013 8000"]), AfterValidator(_check_mobile)]
 # The bound is for memory; `service.policy` counts normalised characters.
-TypedPassword = Annotated[str, Field(max_length=1024)]
+TypedPassword = Annotated[str, Field(max_length=1024, examples=["correct horse battery staple"])]
 NewPassword = Annotated[
     str,
     Field(
         max_length=1024,
         description=f"{PASSWORD_MIN_LENGTH} to {PASSWORD_MAX_LENGTH} characters; not a very common one, not the user's name.",
+        examples=["purple otters sail at dawn"],
     ),
 ]
 Roles = Annotated[
     set[Annotated[str, Field(max_length=ROLE_MAX_LENGTH)]],
-    Field(min_length=1, max_length=MAX_ROLES, description="Codes of the roles that the user holds."),
+    Field(
+        min_length=1,
+        max_length=MAX_ROLES,
+        description="Codes of the roles that the user holds.",
+        examples=[["user"]],
+    ),
 ]
+NameOut = Annotated[str, Field(examples=["amy"])]
+EmailOut = Annotated[str, Field(examples=["amy@example.com"])]
+RolesOut = Annotated[list[str], Field(examples=[["user"]])]
+Ip = Annotated[str, Field(description="Where the sign-in came from.", examples=["192.0.2.7"])]
 
 
 class Register(InputSchema):
@@ -90,13 +103,17 @@ class Register(InputSchema):
 class RegisteredOut(SchemaBase):
     """The account that was made."""
 
-    id: str
-    username: str
-    email: str
+    id: RowId
+    username: NameOut
+    email: EmailOut
 
 
 class Login(InputSchema):
     """A sign-in."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"username": "amy", "password": "correct horse battery staple"}]}
+    )
 
     username: Annotated[str, Field(max_length=EMAIL_MAX_LENGTH)]
     password: TypedPassword
@@ -109,24 +126,27 @@ class Login(InputSchema):
 class CaptchaOut(SchemaBase):
     """A picture as a data URL, to be read once within `expires_in` seconds."""
 
-    captcha_id: str
-    image: str
-    expires_in: int
+    captcha_id: str = Field(examples=["1795254120.Zm9yLXRoZS1leGFtcGxl.b2YtdGhlLWZvcm0.bGV0dGVycw"])
+    image: str = Field(examples=["data:image/png;base64,iVBORw0KGgo="])
+    expires_in: int = Field(examples=[120])
 
 
 class Refresh(InputSchema):
     """A refresh token to exchange."""
 
-    refresh_token: Annotated[str, Field(max_length=1024)]
+    refresh_token: Annotated[
+        str,
+        Field(max_length=1024, examples=["01KA4S7D3M5V9Q2W8XJ6N0RTEB.Zm9yLXRoZS1leGFtcGxl.b2YtdGhlLWZvcm0"]),
+    ]
 
 
 class TokensOut(SchemaBase):
     """What a client keeps after signing in; `expires_in` is the access token's life in seconds."""
 
-    access_token: str
-    refresh_token: str
+    access_token: str = Field(examples=["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMUtBIn0.c2lnbmF0dXJl"])
+    refresh_token: str = Field(examples=["01KA4S7D3M5V9Q2W8XJ6N0RTEB.Zm9yLXRoZS1leGFtcGxl.b2YtdGhlLWZvcm0"])
     token_type: Literal["Bearer"] = "Bearer"
-    expires_in: int
+    expires_in: int = Field(examples=[900])
 
 
 class SecondFactorOut(SchemaBase):
@@ -136,14 +156,28 @@ class SecondFactorOut(SchemaBase):
     """
 
     second_factor: Literal["totp", "enrol"]
-    challenge: str
-    expires_in: int
+    challenge: str = Field(
+        examples=["totp.01KA4S0Z7Y3T5C1B9FQ8H2MKVD.1795254300.Zm9yLXRoZS1leGFtcGxl.b2YtdGhlLWZvcm0"]
+    )
+    expires_in: int = Field(examples=[300])
 
 
-Challenge = Annotated[str, Field(max_length=256)]
-TypedCode = Annotated[
-    str, Field(max_length=64, description="Six digits of the authenticator app, or a recovery code.")
+Challenge = Annotated[
+    str,
+    Field(
+        max_length=256,
+        examples=["totp.01KA4S0Z7Y3T5C1B9FQ8H2MKVD.1795254300.Zm9yLXRoZS1leGFtcGxl.b2YtdGhlLWZvcm0"],
+    ),
 ]
+TypedCode = Annotated[
+    str,
+    Field(
+        max_length=64,
+        description="Six digits of the authenticator app, or a recovery code.",
+        examples=["492039"],
+    ),
+]
+RecoveryCodes = Annotated[list[str], Field(examples=[["k7dq-2m9x-hw4t-c0ze", "p3vn-8c5r-yj6b-1tas"]])]
 
 
 class Challenged(InputSchema):
@@ -181,27 +215,27 @@ class FactorProof(InputSchema):
 class EnrolmentOut(SchemaBase):
     """What an authenticator app is set up with: `uri` as a QR code, or `secret` typed in. Shown this once."""
 
-    secret: str
-    uri: str
+    secret: str = Field(examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"])
+    uri: str = Field(examples=["otpauth://totp/Xumi:amy?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Xumi"])
 
 
 class RecoveryCodesOut(SchemaBase):
     """Codes that let one in without the app, each once. Shown this once."""
 
-    recovery_codes: list[str]
+    recovery_codes: RecoveryCodes
 
 
 class EnrolledOut(TokensOut):
     """Tokens, and the recovery codes of the app that was set up on the way; the codes are shown this once."""
 
-    recovery_codes: list[str]
+    recovery_codes: RecoveryCodes
 
 
 class SecondFactorState(SchemaBase):
     """The caller's second factor; `enrolled_at` is null without one. `required` says that a role of his requires it."""
 
-    enrolled_at: datetime | None
-    recovery_codes_left: int
+    enrolled_at: Moment | None
+    recovery_codes_left: int = Field(examples=[10])
     required: bool
 
 
@@ -219,7 +253,13 @@ class PasswordReset(InputSchema):
 
 
 OneTimeSecret = Annotated[
-    str, Field(min_length=1, max_length=200, description="What stands behind the `#` of the link.")
+    str,
+    Field(
+        min_length=1,
+        max_length=200,
+        description="What stands behind the `#` of the link.",
+        examples=["Zm9yLXRoZS1leGFtcGxlLW9mLXRoZS1mb3Jt"],
+    ),
 ]
 
 
@@ -273,12 +313,12 @@ class InvitationQuery(PaginateRequest):
 class InvitationOut(SchemaBase):
     """An invitation that nobody has accepted yet."""
 
-    id: str
-    email: str
-    roles: list[str]
-    invited_by: str = Field(description="Id of the user who invites.")
-    created_at: datetime
-    expires_at: datetime
+    id: RowId
+    email: EmailOut
+    roles: RolesOut
+    invited_by: RowId = Field(description="Id of the user who invites.")
+    created_at: Moment
+    expires_at: Moment
 
 
 class MobileBind(InputSchema):
@@ -290,36 +330,36 @@ class MobileBind(InputSchema):
 class IdentityOut(SchemaBase):
     """A further way by which an account is known."""
 
-    id: str
-    kind: str = Field(description="`email`, `mobile`, `wechat` or `oidc:<provider>`.")
-    label: str = Field(description="What people know it by.")
-    verified_at: datetime | None = Field(description="When it was shown to be the account's owner's.")
-    created_at: datetime
+    id: RowId
+    kind: str = Field(description="`email`, `mobile`, `wechat` or `oidc:<provider>`.", examples=["mobile"])
+    label: str = Field(description="What people know it by.", examples=["+8613800138000"])
+    verified_at: Moment | None = Field(description="When it was shown to be the account's owner's.")
+    created_at: Moment
 
 
 class SessionOut(SchemaBase):
     """One sign-in; `current` is the one that asks."""
 
-    id: str
-    ip: str
-    user_agent: str
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
+    id: RowId
+    ip: Ip
+    user_agent: str = Field(examples=["Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"])
+    created_at: Moment
+    last_used_at: Moment
+    expires_at: Moment
     current: bool
 
 
 class UserOut(SchemaBase):
     """An account, as administrators and its owner see it."""
 
-    id: str
-    username: str
-    email: str | None
-    roles: list[str]
+    id: RowId
+    username: NameOut
+    email: EmailOut | None
+    roles: RolesOut
     enabled: bool
-    last_login_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
+    last_login_at: Moment | None
+    created_at: Moment
+    updated_at: Moment
 
 
 class UserCreate(InputSchema):
@@ -353,6 +393,10 @@ class UserChange(InputSchema):
 class UserQuery(PaginateRequest):
     """Which accounts are wanted; sorted by `username`, `email`, `enabled`, `created_at`, `updated_at` or `last_login_at`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"page": 1, "size": 20, "sort": "-created_at", "enabled": True}]}
+    )
+
     username: str | None = Field(None, max_length=254, description="Part of the name, in either case.")
     email: str | None = Field(None, max_length=254, description="Part of the address, in either case.")
     enabled: bool | None = Field(None, description="Whether the account may sign in.")
@@ -372,10 +416,10 @@ class OnlineSessionQuery(PaginateRequest):
 class OnlineSessionOut(SchemaBase):
     """Somebody's sign-in, as administrators see it."""
 
-    id: str
-    user_id: str
-    username: str
-    device: str = Field(description="What people call the device, such as `Chrome on Windows`.")
-    ip: str = Field(description="Where the sign-in came from.")
-    last_seen_at: datetime = Field(description="When it asked last, give or take a minute.")
-    since: datetime
+    id: RowId
+    user_id: RowId
+    username: NameOut
+    device: str = Field(description="What people call the device.", examples=["Chrome on Windows"])
+    ip: Ip
+    last_seen_at: Moment = Field(description="When it asked last, give or take a minute.")
+    since: Moment

@@ -11,12 +11,8 @@ MAX_DAYS = 366
 KEPT_FOR_PEOPLE = ("apikey:", "email:", "identity:", "password:", "second-factor:", "session:")
 """How permissions begin that no key can have: whoever finds a key must not be able to change how its owner gets in."""
 
-LOOK_INTERVAL_SECONDS = 0.5
 LOOK_OVERLAP_SECONDS = 60
 """How far back each look at the table reaches: longer than a transaction lasts and than clocks differ."""
-LOOK_TIMEOUT_SECONDS = 5
-LOOK_STALE_SECONDS = 30
-"""After how long without a look at the table the log complains."""
 USE_INTERVAL_SECONDS = 60
 """How often `last_used_at` of one key is written at most."""
 PRUNE_INTERVAL_SECONDS = 3600

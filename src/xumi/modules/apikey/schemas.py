@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from xumi.kernel.db.query import PaginateRequest
-from xumi.kernel.schema import InputSchema, SchemaBase
+from xumi.kernel.schema import InputSchema, Moment, RowId, SchemaBase
 from xumi.modules.apikey.constants import (
     DEFAULT_DAYS,
     MAX_DAYS,
@@ -60,24 +60,25 @@ class ApiKeyCreate(InputSchema):
 class ApiKeyOut(SchemaBase):
     """A key without its secret. It counts until `expires_at`, unless it was revoked before."""
 
-    id: str
-    user_id: str
-    name: str
-    prefix: str
-    permissions: list[str]
-    networks: list[str]
-    created_at: datetime
-    expires_at: datetime
-    last_used_at: datetime | None
-    revoked_at: datetime | None
+    id: RowId
+    user_id: RowId
+    name: str = Field(examples=["nightly report"])
+    prefix: str = Field(examples=["xumi_3kQ9dZ"])
+    permissions: list[str] = Field(examples=[["user:list"]])
+    networks: list[str] = Field(examples=[["192.0.2.0/24"]])
+    created_at: Moment
+    expires_at: datetime = Field(examples=["2027-02-19T09:30:00Z"])
+    last_used_at: Moment | None
+    revoked_at: datetime | None = Field(examples=[None])
 
 
 class ApiKeyCreated(SchemaBase):
     """A key that was just made; `key` is shown this once."""
 
-    id: str
-    key: str
-    expires_at: datetime
+    id: RowId
+    # A real one ends in a checksum: whoever scans texts for leaked keys passes over this one.
+    key: str = Field(examples=["xumi_3kQ9dZ0000000000000000000000exam00000000"])
+    expires_at: datetime = Field(examples=["2027-02-19T09:30:00Z"])
 
 
 class ApiKeyQuery(PaginateRequest):

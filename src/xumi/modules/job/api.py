@@ -14,6 +14,11 @@ from xumi.modules.job.schemas import JobOut, JobQuery, JobSummary
 
 router = get_router(prefix="/api/v1/jobs", tags=["jobs"])
 
+_EVENTS = (
+    'event: job\ndata: {"id":"01KA4S0Z7Y3T5C1B9FQ8H2MKVD","state":"running","attempt":1,"progress_done":100,'
+    '"progress_total":250,"progress_message":"sending letters"}\n\n'
+)
+
 
 @router.get("", permission="job:list")
 async def list_jobs(query: Annotated[JobQuery, Query()]) -> PaginateResponse[JobSummary]:
@@ -31,7 +36,7 @@ async def get_job(principal: CurrentPrincipal, job_id: str) -> JobOut:
     "/{job_id}/events",
     permission="job:read",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}},
+    responses={200: {"content": {"text/event-stream": {"example": _EVENTS}}}},
 )
 async def watch_job(principal: CurrentPrincipal, job_id: str) -> StreamingResponse:
     """State and progress of such a job as server-sent events named `job`, until it ends."""

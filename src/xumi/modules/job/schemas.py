@@ -1,13 +1,12 @@
 """What goes in and out of the job endpoints."""
 
-from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
 from xumi.kernel.db.query import PaginateRequest
 from xumi.kernel.jobs.models import JobState
-from xumi.kernel.schema import SchemaBase
+from xumi.kernel.schema import Moment, RowId, SchemaBase
 
 
 class JobQuery(PaginateRequest):
@@ -23,34 +22,36 @@ class JobQuery(PaginateRequest):
 class JobProgress(SchemaBase):
     """How far a job is."""
 
-    id: str
-    state: JobState
-    attempt: int = Field(description="How many times it was begun.")
-    progress_done: int | None
-    progress_total: int | None
-    progress_message: str | None
+    id: RowId
+    state: JobState = Field(examples=["done"])
+    attempt: int = Field(description="How many times it was begun.", examples=[1])
+    progress_done: int | None = Field(examples=[250])
+    progress_total: int | None = Field(examples=[250])
+    progress_message: str | None = Field(examples=["sending letters"])
 
 
 class JobSummary(JobProgress):
     """A job in a list."""
 
-    name: str
-    priority: int
-    due_at: datetime
-    created_at: datetime
-    created_by: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
+    name: str = Field(examples=["poster.send_digest"])
+    priority: int = Field(examples=[100])
+    due_at: Moment
+    created_at: Moment
+    created_by: RowId | None
+    started_at: Moment | None
+    finished_at: Moment | None
 
 
 class JobOut(JobSummary):
     """A job with what became of it."""
 
-    result: Any = Field(description="What the job returned.")
-    error: dict[str, Any] | None = Field(description="Type and message of what it failed with last.")
+    result: Any = Field(description="What the job returned.", examples=[{"sent": 250}])
+    error: dict[str, Any] | None = Field(
+        description="Type and message of what it failed with last.", examples=[None]
+    )
 
 
 class JobId(SchemaBase):
     """That a job is there."""
 
-    id: str
+    id: RowId

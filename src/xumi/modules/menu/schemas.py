@@ -60,9 +60,7 @@ Url = Annotated[str, Field(max_length=2000, examples=["https://example.com/help"
 Permission = Annotated[str, Field(max_length=100, examples=["user:list"]), _PERMISSION]
 
 
-_EXAMPLE: dict[str, Any] = {
-    "parent_id": None,
-    "kind": "page",
+_PAGE: dict[str, Any] = {
     "code": "notes",
     "title_en": "Notes",
     "title_zh": "便签",
@@ -70,6 +68,9 @@ _EXAMPLE: dict[str, Any] = {
     "path": "/notes",
     "component": "notes/index",
     "permission": "note:list",
+}
+_BRANCH: dict[str, Any] = _PAGE | {
+    "kind": "page",
     "children": [
         {
             "kind": "element",
@@ -81,9 +82,25 @@ _EXAMPLE: dict[str, Any] = {
     ],
 }
 
+ITEM: dict[str, Any] = _PAGE | {
+    "id": _SOME_ID,
+    "parent_id": None,
+    "kind": "page",
+    "url": None,
+    "hidden": False,
+    "keep_alive": False,
+    "enabled": True,
+    "order": 0,
+    "created_at": "2026-11-21T09:30:00Z",
+    "updated_at": "2026-11-21T09:30:00Z",
+}
+"""An item as the documentation shows it."""
+
 
 class MenuReplace(InputSchema):
     """Everything about an item that can be set (PUT); its kind stays, and its place is changed by moving it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_PAGE]})
 
     code: Code = Field(description="Unique; the console's name of the route or button.")
     title_en: Title
@@ -101,6 +118,8 @@ class MenuReplace(InputSchema):
 class MenuChange(InputSchema):
     """What shall be different about an item (PATCH); what is left out stays, and null empties what can be empty."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"title_en": "My notes", "keep_alive": True}]})
+
     code: Code | None = None
     title_en: Title | None = None
     title_zh: Title | None = None
@@ -117,6 +136,8 @@ class MenuChange(InputSchema):
 class MenuBranch(MenuReplace):
     """A new item with what is below it."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_BRANCH]})
+
     kind: MenuKind
     children: list[MenuBranch] = Field([], max_length=MAX_ITEMS, description="Items to make below it.")
 
@@ -124,7 +145,7 @@ class MenuBranch(MenuReplace):
 class MenuCreate(MenuBranch):
     """A new item, the last below its parent."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"parent_id": None} | _BRANCH]})
 
     parent_id: Id | None = Field(None, description="Where it hangs; null is the top.")
 
@@ -175,12 +196,14 @@ class MenuIds(InputSchema):
 class RoleMenus(SchemaBase):
     """What a role is granted."""
 
-    role: str
-    menu_ids: list[str]
+    role: str = Field(examples=["clerk"])
+    menu_ids: list[str] = Field(examples=[[_SOME_ID]])
 
 
 class MenuOut(SchemaBase):
     """An item as administrators see it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ITEM]})
 
     id: str
     parent_id: str | None

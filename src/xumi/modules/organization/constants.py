@@ -8,10 +8,6 @@ MAX_MEMBERS = 1000
 """How many members one call may set."""
 MAX_DEPARTMENTS_OF_USER = 50
 
-WATCH_INTERVAL_SECONDS = 0.5
-WATCH_TIMEOUT_SECONDS = 5
-WATCH_STALE_SECONDS = 30
-"""After how long without a look at the changes the log complains."""
 WATCH_BATCH = 1000
 """For how many users the departments are read at once."""
 

@@ -1,12 +1,12 @@
 """What goes in and out of the organization's endpoints."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from xumi.kernel.auth.scope import ScopeKind
 from xumi.kernel.db.query import PaginateRequest
-from xumi.kernel.schema import InputSchema, SchemaBase
+from xumi.kernel.schema import InputSchema, RowId, SchemaBase
 from xumi.modules.organization.constants import (
     CODE_MAX_LENGTH,
     MAX_DEPARTMENTS_OF_USER,
@@ -16,36 +16,54 @@ from xumi.modules.organization.constants import (
 
 Code = Annotated[
     str,
-    Field(min_length=1, max_length=CODE_MAX_LENGTH, pattern=r"^[A-Za-z0-9._-]+$", description="Unique."),
+    Field(
+        min_length=1,
+        max_length=CODE_MAX_LENGTH,
+        pattern=r"^[A-Za-z0-9._-]+$",
+        description="Unique.",
+        examples=["sales-north"],
+    ),
 ]
-Name = Annotated[str, Field(min_length=1, max_length=NAME_MAX_LENGTH)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_MAX_LENGTH, examples=["Sales, north"])]
 Order = Annotated[
-    int, Field(ge=-1_000_000, le=1_000_000, description="Place among its siblings, the smallest first.")
+    int,
+    Field(
+        ge=-1_000_000,
+        le=1_000_000,
+        description="Place among its siblings, the smallest first.",
+        examples=[10],
+    ),
 ]
-Id = Annotated[str, Field(min_length=1, max_length=26)]
+_ABOVE = "01KA4S1B7XW2D6F8H0J3K5M9N4"
+_SOME_ID = "01KA4S2C9YV3E7G1J5K8M0P4Q6"
+_SOME_USER = "01KA4S0Z7Y3T5C1B9FQ8H2MKVD"
+_RULE: dict[str, Any] = {"resource": "order", "kind": "custom", "departments": [_SOME_ID]}
+Id = Annotated[str, Field(min_length=1, max_length=26, examples=[_SOME_ID])]
 
 
 class DepartmentOut(SchemaBase):
     """A department."""
 
-    id: str
-    parent_id: str | None
-    code: str
-    name: str
-    order: int
+    id: str = Field(examples=[_SOME_ID])
+    parent_id: str | None = Field(examples=[_ABOVE])
+    code: str = Field(examples=["sales-north"])
+    name: str = Field(examples=["Sales, north"])
+    order: int = Field(examples=[10])
     enabled: bool
 
 
 class DepartmentNode(DepartmentOut):
     """A department with those below it."""
 
-    children: list["DepartmentNode"] = Field(default_factory=list)
+    children: list["DepartmentNode"] = Field(default_factory=list, examples=[[]])
 
 
 class DepartmentCreate(InputSchema):
     """A new department."""
 
-    parent_id: Id | None = Field(None, description="The one above it; without one it stands at the top.")
+    parent_id: Id | None = Field(
+        None, description="The one above it; without one it stands at the top.", examples=[_ABOVE]
+    )
     code: Code
     name: Name
     order: Order = 0
@@ -66,7 +84,7 @@ class DepartmentChange(InputSchema):
 class DepartmentMove(InputSchema):
     """Where a department shall stand."""
 
-    parent_id: Id | None = Field(description="The one above it; null for the top.")
+    parent_id: Id | None = Field(description="The one above it; null for the top.", examples=[_ABOVE])
     order: Order | None = None
 
 
@@ -79,8 +97,8 @@ class MemberQuery(PaginateRequest):
 class MemberOut(SchemaBase):
     """A member of a department."""
 
-    user_id: str
-    username: str
+    user_id: RowId
+    username: str = Field(examples=["amy"])
     main: bool = Field(description="Whether this is the user's main department.")
 
 
@@ -89,6 +107,7 @@ class MembersReplace(InputSchema):
 
     user_ids: set[Id] = Field(
         max_length=MAX_MEMBERS,
+        examples=[[_SOME_USER]],
         description="Ids of users. It becomes the main department of those who have none; those who leave their main "
         "department get another of theirs as such.",
     )
@@ -98,11 +117,18 @@ class UserDepartments(InputSchema):
     """All departments of a user."""
 
     main: Id | None = Field(description="The main one; null where there is none at all.")
-    more: set[Id] = Field(default_factory=set, max_length=MAX_DEPARTMENTS_OF_USER, description="The others.")
+    more: set[Id] = Field(
+        default_factory=set,
+        max_length=MAX_DEPARTMENTS_OF_USER,
+        description="The others.",
+        examples=[[_ABOVE]],
+    )
 
 
 class RoleScopeRule(InputSchema):
     """Which rows of a resource a role opens."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_RULE]})
 
     resource: Annotated[str, Field(min_length=1, max_length=64)]
     kind: ScopeKind = Field(
@@ -117,11 +143,11 @@ class RoleScopeRule(InputSchema):
 class RoleScopes(InputSchema):
     """What a role opens, each resource once. What is not there stays closed."""
 
-    scopes: list[RoleScopeRule] = Field(max_length=1000)
+    scopes: list[RoleScopeRule] = Field(max_length=1000, examples=[[_RULE]])
 
 
 class RoleScopesOut(SchemaBase):
     """What a role opens, and what rules can be about."""
 
     scopes: list[RoleScopeRule]
-    resources: list[str]
+    resources: list[str] = Field(examples=[["order"]])

@@ -8,6 +8,7 @@ from xumi.kernel.auth.principal import CurrentPrincipal
 from xumi.kernel.db.query import PaginateRequest, PaginateResponse
 from xumi.kernel.db.session import Session
 from xumi.kernel.http.router import get_router
+from xumi.kernel.schema import RowId
 from xumi.modules.poster import service
 from xumi.modules.poster.schemas import PosterCreate, PosterOut
 
@@ -15,7 +16,7 @@ router = get_router(prefix="/poster")
 
 
 @router.post("/add", permission="poster:add", status_code=201, idempotent=True)
-async def add_poster(session: Session, principal: CurrentPrincipal, body: PosterCreate) -> str:
+async def add_poster(session: Session, principal: CurrentPrincipal, body: PosterCreate) -> RowId:
     """Put up a poster; `data` is its id."""
     return await service.add(session, principal, body)
 

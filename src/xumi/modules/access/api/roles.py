@@ -40,7 +40,7 @@ async def get_role(code: str) -> RoleOut:
 
 
 @router.post("", permission="role:create", status_code=201)
-async def create_role(session: Session, body: RoleCreate) -> str:
+async def create_role(session: Session, body: RoleCreate) -> RoleCode:
     """Make a role that grants nothing yet; `data` is its code."""
     return await roles.create(session, body)
 
@@ -65,8 +65,8 @@ async def delete_role(
 
 
 @router.post("/{code}/clone", permission="role:create", status_code=201)
-async def clone_role(session: Session, principal: CurrentPrincipal, code: str, body: RoleCreate) -> str:
-    """Make a role that grants what another one does; `data` is its code."""
+async def clone_role(session: Session, principal: CurrentPrincipal, code: str, body: RoleCreate) -> RoleCode:
+    """Make a role that can do what another one can, with its menus and data scopes; `data` is its code."""
     return await roles.clone(session, principal, code, body)
 
 

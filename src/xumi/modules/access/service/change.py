@@ -3,9 +3,7 @@
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from xumi.kernel.auth.permission import Access
 from xumi.kernel.context import find_current
-from xumi.kernel.log import logger
 from xumi.modules.access.constants import VERSION_ID
 from xumi.modules.access.models import AccessVersion
 
@@ -25,13 +23,4 @@ async def begin_change(session: AsyncSession) -> None:
     context = find_current()
     work = context.unit_of_work if context is not None else None
     if context is not None and work is not None and work.session is session:
-        access = context.resources.access
-        work.after_commit(lambda: _apply(access))
-
-
-async def _apply(access: Access) -> None:
-    try:
-        await access.refresh()
-    except Exception as error:
-        # The change is committed; the next look at the version finds it.
-        logger.warning("changed roles could not be read yet", error=error)
+        work.after_commit(context.resources.copies.look)

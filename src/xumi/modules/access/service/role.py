@@ -26,6 +26,7 @@ from xumi.modules.access.service.grant import check_may_grant, read_effective, r
 from xumi.modules.account.service import count_holders, move_holders, take_from_all
 from xumi.modules.audit.service import record
 
+_at_cloning: list[Callable[[AsyncSession, Principal, str, str], Awaitable[None]]] = []
 _at_deletion: list[Callable[[AsyncSession, str], Awaitable[None]]] = []
 _FILTERS = {Role.code: FilterTypeEnum.Like, Role.enabled: FilterTypeEnum.Boolean}
 
@@ -66,10 +67,12 @@ async def create(session: AsyncSession, data: RoleCreate) -> str:
 
 
 async def clone(session: AsyncSession, principal: Principal, code: str, data: RoleCreate) -> str:
-    """Make a role that grants and includes what another one does; returns its code.
+    """Make a role that can do what another one can; returns its code.
+
+    It grants and includes the same, and gets what other features have given to that role (`at_cloning`).
 
     Raises:
-        APIException: NOT_FOUND; DUPLICATE, naming `code`; ADMIN_FIXED; GRANT_REFUSED.
+        APIException: NOT_FOUND; DUPLICATE, naming `code`; ADMIN_FIXED; GRANT_REFUSED; whatever a feature refuses to copy with.
     """
     await begin_change(session)
     await require_role(session, code)
@@ -87,7 +90,18 @@ async def clone(session: AsyncSession, principal: Principal, code: str, data: Ro
             await session.execute(insert(model), [{"id": generate_key(), **row} for row in rows])
     after = data.model_dump(exclude={"code"}) | {"permissions": own, "includes": includes}
     record(session, "role.created", f"role:{data.code}", None, after)
+    for follow in _at_cloning:
+        await follow(session, principal, code, data.code)
     return data.code
+
+
+def at_cloning(follow: Callable[[AsyncSession, Principal, str, str], Awaitable[None]]) -> None:
+    """Call `follow` with who clones a role, its code and that of the clone, in the transaction that does so.
+
+    It gives the clone what it has given to the role, writes that to the audit log, and raises an `APIException` where the caller
+    may not give as much.
+    """
+    _at_cloning.append(follow)
 
 
 async def _add(session: AsyncSession, data: RoleCreate) -> None:

@@ -1,6 +1,5 @@
 """Keeps what roles grant in the memory of a process: read at start, and again whenever the version has grown."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Set
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import func, select
 
 from xumi.kernel.auth import EVERYTHING
+from xumi.kernel.copies import Copy
 from xumi.kernel.db.read import fetch_all, fetch_value, primary
 from xumi.kernel.errors import StartError
 from xumi.kernel.log import logger
 from xumi.kernel.schema import SchemaBase
-from xumi.modules.access.constants import ADMIN, LOAD_TIMEOUT_SECONDS, VERSION_ID
+from xumi.modules.access.constants import ADMIN, VERSION_ID
 from xumi.modules.access.models import AccessPermission, AccessVersion, Role, RoleInclude, RolePermission
 from xumi.modules.access.service.synchronisation import synchronise
 
@@ -114,48 +114,39 @@ def reach(start: Iterable[str], edges: Mapping[str, Set[str]]) -> frozenset[str]
     return frozenset(found)
 
 
-class Follower:
-    """Brings the snapshot of one process up to date."""
+class GrantedRoles(Copy):
+    """What roles grant, as one process knows it."""
+
+    what, meanwhile = "roles", "changes made elsewhere do not count yet"
 
     def __init__(self, resources: "Resources") -> None:
+        super().__init__()
         self._resources = resources
-        self._turn = asyncio.Lock()
         self._synchronised = False
         self._version: int | None = None
 
-    async def refresh(self) -> None:
+    async def read(self) -> None:
         """Read the roles if they have changed since the last time."""
-        async with asyncio.timeout(LOAD_TIMEOUT_SECONDS):
-            if not self._synchronised:
-                await synchronise(self._resources.features)
-                self._synchronised = True
-            await self._load()
-
-    async def _load(self) -> None:
-        # In turn, so that an older state never takes the place of a newer one.
-        async with self._turn:
-            with primary():
-                version = await fetch_value(_VERSION)
-            if version != self._version:
-                roles = await read_roles()
-                self._resources.access.replace_roles(roles.granted, roles.included, roles.second_factor)
-                self._version = roles.version
+        if not self._synchronised:
+            await synchronise(self._resources.features)
+            self._synchronised = True
+        if await fetch_value(_VERSION) != self._version:
+            roles = await read_roles()
+            self._resources.access.replace_roles(roles.granted, roles.included, roles.second_factor)
+            self._version = roles.version
 
 
 @asynccontextmanager
 async def follow(resources: "Resources") -> AsyncIterator[None]:
     """Know the roles while the process runs. Where the database does not answer at start, nobody is let in until it does."""
-    follower = Follower(resources)
+    roles = GrantedRoles(resources)
     try:
-        await follower.refresh()
+        await roles.load()
     except StartError:
         raise
     except Exception as error:
         resources.access.forget_roles()
         # No error of this process: a command may need no database. `/readiness` and every refused request tell of it.
         logger.debug("the roles cannot be read: nobody is let in until they can", error=error)
-    resources.access.refreshers.append(follower.refresh)
-    try:
+    async with resources.copies.follow(roles):
         yield
-    finally:
-        resources.access.refreshers.remove(follower.refresh)

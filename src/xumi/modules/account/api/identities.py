@@ -7,6 +7,7 @@ from fastapi import Body
 from xumi.kernel.auth.principal import CurrentPrincipal
 from xumi.kernel.db.session import Session
 from xumi.kernel.http.router import get_router
+from xumi.kernel.schema import RowId
 from xumi.modules.account.schemas import IdentityOut, MobileBind
 from xumi.modules.account.service import identity
 
@@ -22,7 +23,7 @@ async def list_identities(principal: CurrentPrincipal) -> object:
 @router.post("/mobile", permission="identity:bind", status_code=201, rate_limit="30/hour")
 async def bind_mobile(
     session: Session, principal: CurrentPrincipal, body: Annotated[MobileBind, Body()]
-) -> str:
+) -> RowId:
     """Sign in by a mobile number as well; `data` is the identity's id."""
     return await identity.bind(session, principal.user_id, identity.MOBILE, body.mobile, body.mobile)
 

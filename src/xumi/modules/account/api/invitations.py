@@ -8,6 +8,7 @@ from xumi.kernel.auth.principal import CurrentPrincipal
 from xumi.kernel.db.query import PaginateResponse
 from xumi.kernel.db.session import Session
 from xumi.kernel.http.router import get_router
+from xumi.kernel.schema import RowId
 from xumi.modules.account.schemas import InvitationCreate, InvitationOut, InvitationQuery
 from xumi.modules.account.service import invitation
 
@@ -21,7 +22,7 @@ async def list_invitations(query: Annotated[InvitationQuery, Query()]) -> Pagina
 
 
 @router.post("", permission="invitation:create", status_code=201)
-async def invite(session: Session, principal: CurrentPrincipal, body: InvitationCreate) -> str:
+async def invite(session: Session, principal: CurrentPrincipal, body: InvitationCreate) -> RowId:
     """Send an invitation; `data` is its id. Inviting an address again replaces roles and link."""
     return await invitation.invite(session, principal, body)
 

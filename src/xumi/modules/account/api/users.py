@@ -10,7 +10,7 @@ from xumi.kernel.db.query import PaginateResponse
 from xumi.kernel.db.session import Session
 from xumi.kernel.errors import APICode, APIException
 from xumi.kernel.http.router import get_router
-from xumi.kernel.schema import refuse_nul
+from xumi.kernel.schema import RowId, refuse_nul
 from xumi.modules.account.constants import MAX_IDS
 from xumi.modules.account.schemas import (
     PasswordReset,
@@ -44,7 +44,7 @@ async def get_user(user_id: str) -> UserOut:
 
 
 @router.post("", permission="user:create", status_code=201)
-async def create_user(session: Session, principal: CurrentPrincipal, body: UserCreate) -> str:
+async def create_user(session: Session, principal: CurrentPrincipal, body: UserCreate) -> RowId:
     """Make an account; `data` is its id."""
     return await users.create(session, principal, body)
 
@@ -76,7 +76,12 @@ async def delete_users(
     principal: CurrentPrincipal,
     ids: Annotated[
         list[Annotated[str, AfterValidator(refuse_nul)]],
-        Body(min_length=1, max_length=MAX_IDS, description="Ids; unknown ones are passed over."),
+        Body(
+            min_length=1,
+            max_length=MAX_IDS,
+            description="Ids; unknown ones are passed over.",
+            examples=[["01KA4S0Z7Y3T5C1B9FQ8H2MKVD"]],
+        ),
     ],
 ) -> None:
     """Delete several accounts, or none when one of them must not go."""

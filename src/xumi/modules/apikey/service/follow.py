@@ -6,7 +6,6 @@ by the changes that `xumi.modules.account` follows: until a key is read again it
 written here as well, beside the requests.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,17 +17,14 @@ from sqlalchemy import delete, or_, select, update
 from xumi.kernel import clock
 from xumi.kernel.auth.apikey import Grant
 from xumi.kernel.auth.token import Claims
-from xumi.kernel.db.read import fetch_all, primary
+from xumi.kernel.copies import Copy
+from xumi.kernel.db.read import fetch_all
 from xumi.kernel.db.session import unit_of_work
-from xumi.kernel.log import logger
 from xumi.kernel.schema import SchemaBase
 from xumi.modules.account.service.standing import Standing, find_standings
 from xumi.modules.apikey.constants import (
     KEEP_DAYS,
-    LOOK_INTERVAL_SECONDS,
     LOOK_OVERLAP_SECONDS,
-    LOOK_STALE_SECONDS,
-    LOOK_TIMEOUT_SECONDS,
     PRUNE_INTERVAL_SECONDS,
     USE_INTERVAL_SECONDS,
 )
@@ -65,43 +61,30 @@ def make_grant(key: KeyRow | ApiKey, owner: Standing) -> Grant:
     return Grant(claims, frozenset(key.permissions), tuple(ip_network(network) for network in key.networks))
 
 
-class Follower:
-    """Follows the keys for one worker."""
+class ValidKeys(Copy):
+    """The keys, as one worker knows them."""
+
+    what, meanwhile = "API keys", "new ones are not known, and none counts longer than an access token"
 
     def __init__(self, resources: "Resources") -> None:
+        super().__init__()
         self._resources = resources
         self._keys = resources.api_keys
         self._seen: datetime | None = None
-        self._looked_at = clock.monotonic()
-        self._complained = False
+        self._prune_at = clock.monotonic() + PRUNE_INTERVAL_SECONDS
         # The epochs of owners whose keys were read after these were raised.
         self._epochs: dict[str, int] = {}
         self._used: dict[str, float] = {}
         self._written: dict[str, float] = {}
 
-    async def look(self) -> None:
-        """Read what is new. A database that does not answer is no error here, but what is known does not count for ever."""
-        try:
-            # A replica may lag: keys would end as late as it is.
-            with primary():
-                async with asyncio.timeout(LOOK_TIMEOUT_SECONDS):
-                    await self._read()
-        except Exception as error:
-            self._complain(error)
-            return
-        self._looked_at, self._complained = clock.monotonic(), False
-
-    def _complain(self, error: Exception) -> None:
-        silence = clock.monotonic() - self._looked_at
-        if silence > LOOK_STALE_SECONDS and not self._complained:
-            self._complained = True
-            logger.error("API keys cannot be read", silent_seconds=round(silence), error=error)
-        if silence > self._resources.settings.access_token_seconds:
-            # Every access token has expired meanwhile, and so has what is known of ended access.
+    def outlast(self, silent_seconds: float) -> None:
+        """When every access token has expired meanwhile, so has what is known of ended access."""
+        if silent_seconds > self._resources.settings.access_token_seconds:
             self._seen = None
             self._keys.clear()
 
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Read what is new."""
         began, epochs = clock.now(), self._resources.access.least_epochs()
         changed = {user for user, epoch in epochs.items() if self._epochs.get(user) != epoch}
         statement = select(ApiKey)
@@ -145,24 +128,14 @@ class Follower:
         for key_id in due:
             del self._used[key_id]
 
-    async def run(self) -> None:
-        """Follow for ever, and prune now and then."""
-        prune_at = clock.monotonic() + PRUNE_INTERVAL_SECONDS
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_INTERVAL_SECONDS):
-                    await self._keys.outdated.wait()
-            self._keys.outdated.clear()
-            await self.look()
-            try:
-                await self.write_uses()
-                if clock.monotonic() >= prune_at:
-                    prune_at = clock.monotonic() + PRUNE_INTERVAL_SECONDS
-                    self._written = {key: at for key, at in self._written.items() if self._keys.has(key)}
-                    self._keys.remove(self._keys.find_expired())
-                    await prune()
-            except Exception as error:
-                logger.warning("API keys could not be written; the next try follows", error=error)
+    async def tend(self) -> None:
+        """Write when keys were last used, and prune now and then."""
+        await self.write_uses()
+        if clock.monotonic() >= self._prune_at:
+            self._prune_at = clock.monotonic() + PRUNE_INTERVAL_SECONDS
+            self._written = {key: at for key, at in self._written.items() if self._keys.has(key)}
+            self._keys.remove(self._keys.find_expired())
+            await prune()
 
 
 async def prune() -> None:
@@ -176,9 +149,9 @@ async def prune() -> None:
 @asynccontextmanager
 async def follow(resources: "Resources") -> AsyncIterator[None]:
     """Follow the keys while the process serves; all that are valid are known when this begins."""
-    follower = Follower(resources)
-    await follower.look()
-    resources.background(follower.run, "API keys")
-    yield
+    keys = ValidKeys(resources)
+    await keys.look()
+    async with resources.copies.follow(keys):
+        yield
     with suppress(Exception):
-        await follower.write_uses(all_of_them=True)
+        await keys.write_uses(all_of_them=True)

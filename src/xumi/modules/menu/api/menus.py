@@ -8,7 +8,9 @@ from xumi.kernel.auth.principal import CurrentPrincipal
 from xumi.kernel.db.query import PaginateResponse
 from xumi.kernel.db.session import Session
 from xumi.kernel.http.router import get_router
+from xumi.kernel.schema import RowId
 from xumi.modules.menu.schemas import (
+    ITEM,
     MenuChange,
     MenuCreate,
     MenuItemView,
@@ -45,6 +47,8 @@ _MINE = {
     "elements": ["notes.create-button"],
 }
 
+_TREE = [ITEM | {"roles": ["clerk"], "children": []}]
+
 
 @router.get(
     "/mine",
@@ -52,7 +56,7 @@ _MINE = {
     responses={
         200: {
             "description": "The caller's part of the tree.",
-            "content": {"application/json": {"example": {"code": 200, "message": "success", "data": _MINE}}},
+            "content": {"application/json": {"example": _MINE}},
         },
         304: {"description": "It is what the entity tag in `If-None-Match` stands for."},
     },
@@ -77,7 +81,11 @@ async def list_menus(query: Annotated[MenuQuery, Query()]) -> PaginateResponse[M
     return await item.list_items(query)
 
 
-@router.get("/tree", permission="menu:list")
+@router.get(
+    "/tree",
+    permission="menu:list",
+    responses={200: {"content": {"application/json": {"example": _TREE}}}},
+)
 async def read_tree() -> list[MenuItemView]:
     """The whole tree, also what is disabled, with the roles that are granted each item."""
     return await item.read_tree()
@@ -90,7 +98,7 @@ async def get_menu(menu_id: str) -> MenuOut:
 
 
 @router.post("", permission="menu:create", status_code=201)
-async def create_menu(session: Session, body: MenuCreate) -> str:
+async def create_menu(session: Session, body: MenuCreate) -> RowId:
     """Make an item, the last at its place, with all that is nested in it; `data` is its id."""
     return await item.create(session, body)
 

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from xumi.kernel.auth.principal import Principal
 from xumi.kernel.db.bulk import insert_many
 from xumi.kernel.db.read import fetch_all, primary
 from xumi.kernel.errors import APICode, APIException, FieldError
 from xumi.kernel.schema import SchemaBase
 from xumi.modules.access.service import require_role
-from xumi.modules.access.service.role import get_role
+from xumi.modules.access.service.role import at_cloning, get_role
 from xumi.modules.audit.service import record
 from xumi.modules.menu.models import MenuGrant
 from xumi.modules.menu.repository import Tree, forget_items
@@ -79,8 +80,15 @@ async def _change(
     ]
     if errors:
         raise APIException(APICode.VALIDATION_FAILED, errors=errors)
-    held = set((await session.scalars(select(MenuGrant.item_id).where(MenuGrant.role == role))).all())
-    wanted = choose(held, set(item_ids))
+    held = await _read_held(session, role)
+    await _write(session, tree, role, held, choose(held, set(item_ids)))
+
+
+async def _read_held(session: AsyncSession, role: str) -> set[str]:
+    return set((await session.scalars(select(MenuGrant.item_id).where(MenuGrant.role == role))).all())
+
+
+async def _write(session: AsyncSession, tree: Tree, role: str, held: set[str], wanted: set[str]) -> None:
     if wanted == held:
         return
     await session.execute(
@@ -91,3 +99,12 @@ async def _change(
     before, after = (sorted(tree.nodes[item_id].code for item_id in ids) for ids in (held, wanted))
     record(session, "role-menus.changed", f"role:{role}", {"menus": before}, {"menus": after})
     await forget_items()
+
+
+async def _copy(session: AsyncSession, _principal: Principal, role: str, clone: str) -> None:
+    """A clone is granted the items that its original is. They show and allow nothing, so whoever clones need not see them."""
+    tree = await Tree.lock(session)
+    await _write(session, tree, clone, set(), await _read_held(session, role))
+
+
+at_cloning(_copy)

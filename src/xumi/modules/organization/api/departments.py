@@ -8,6 +8,7 @@ from xumi.kernel.auth.principal import CurrentPrincipal
 from xumi.kernel.db.query import PaginateResponse
 from xumi.kernel.db.session import Session
 from xumi.kernel.http.router import get_router
+from xumi.kernel.schema import RowId
 from xumi.modules.organization.schemas import (
     DepartmentChange,
     DepartmentCreate,
@@ -31,7 +32,7 @@ async def list_departments() -> list[DepartmentNode]:
 
 
 @router.post("", permission="department:create", status_code=201)
-async def create_department(session: Session, body: DepartmentCreate) -> str:
+async def create_department(session: Session, body: DepartmentCreate) -> RowId:
     """Make a department; `data` is its id."""
     return await departments.create(session, body)
 

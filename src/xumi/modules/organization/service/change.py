@@ -13,7 +13,6 @@ from xumi.kernel.context import find_current
 from xumi.kernel.db.bulk import upsert
 from xumi.modules.organization.constants import COUNTER
 from xumi.modules.organization.models import Change
-from xumi.modules.organization.service.watch import find_watcher
 
 
 async def lock(session: AsyncSession) -> int:
@@ -34,6 +33,4 @@ async def announce(session: AsyncSession, version: int, subjects: Iterable[str])
     context = find_current()
     work = context.unit_of_work if context is not None else None
     if context is not None and work is not None and work.session is session:
-        watcher = find_watcher(context.resources)
-        if watcher is not None:
-            work.after_commit(watcher.look)
+        work.after_commit(context.resources.copies.look)

@@ -14,7 +14,7 @@ from xumi.kernel.db.scope import scoped_resources
 from xumi.kernel.errors import APICode, APIException, FieldError
 from xumi.kernel.ids import generate_key
 from xumi.modules.access.service import require_role
-from xumi.modules.access.service.role import at_deletion, get_role
+from xumi.modules.access.service.role import at_cloning, at_deletion, get_role
 from xumi.modules.audit.service import record
 from xumi.modules.organization.constants import RULES
 from xumi.modules.organization.errors import OrganizationCode
@@ -56,6 +56,17 @@ async def replace_scopes(session: AsyncSession, principal: Principal, role: str,
         if rule != before.get(resource) and not _may_give(principal, resource, rule):
             raise APIException(OrganizationCode.SCOPE_TOO_WIDE)
     await session.execute(delete(RoleScope).where(RoleScope.role == role))
+    await _write(session, version, role, before, wanted)
+
+
+async def _write(
+    session: AsyncSession,
+    version: int,
+    role: str,
+    before: dict[str, ScopeRule],
+    wanted: dict[str, ScopeRule],
+) -> None:
+    """Give a role that has none these rules."""
     for resource, rule in sorted(wanted.items()):
         scope = RoleScope(id=generate_key(), role=role, resource=resource, kind=rule.kind)
         session.add(scope)
@@ -66,11 +77,26 @@ async def replace_scopes(session: AsyncSession, principal: Principal, role: str,
     record(session, "scope.replaced", f"role:{role}", _facts(before), _facts(wanted))
 
 
+async def _copy(session: AsyncSession, principal: Principal, role: str, clone: str) -> None:
+    """A clone opens what its original does.
+
+    Raises:
+        APIException: SCOPE_TOO_WIDE, that is more than the caller's own roles do.
+    """
+    version = await lock(session)
+    rules = (await read_rules(role)).get(role, {})
+    if not all(_may_give(principal, resource, rule) for resource, rule in rules.items()):
+        raise APIException(OrganizationCode.SCOPE_TOO_WIDE)
+    if rules:
+        await _write(session, version, clone, {}, rules)
+
+
 async def _forget(session: AsyncSession, _role: str) -> None:
     """A role is deleted, and its rules with it: a role that gets its name later begins without any, on every worker."""
     await announce(session, await lock(session), [RULES])
 
 
+at_cloning(_copy)
 at_deletion(_forget)
 
 
