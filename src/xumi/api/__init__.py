@@ -3,6 +3,10 @@
 `create_app()` is what a server runs: `uvicorn --factory xumi.api:create_app`.
 """
 
-from xumi.api.application import Application, create_app, prepare
+from xumi.kernel.fastapi_import import import_fastapi
+
+import_fastapi()
+
+from xumi.api.application import Application, create_app, prepare  # noqa: E402
 
 __all__ = ["Application", "create_app", "prepare"]

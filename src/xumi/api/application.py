@@ -1,5 +1,6 @@
 """Puts the application together; `xumi run` calls this."""
 
+import threading
 from collections.abc import Sequence
 
 import msgspec
@@ -30,10 +31,13 @@ class Application(Pipeline):
         routes = [route for feature in features for route in feature.routes]
         routes += _own_routes(health.router)
         document: list[bytes] = []
+        one_at_a_time = threading.Lock()
 
         def build() -> bytes:
-            if not document:
-                document.append(msgspec.json.encode(build_document(fastapi, table, self.resources.envelope)))
+            with one_at_a_time:
+                if not document:
+                    made = build_document(fastapi, table, self.resources.envelope)
+                    document.append(msgspec.json.encode(made))
             return document[0]
 
         if settings.docs_enabled:

@@ -1,5 +1,6 @@
 """The OpenAPI document, and its pages, which work without the internet."""
 
+import asyncio
 import importlib.resources
 import inspect
 from collections.abc import Callable
@@ -57,12 +58,12 @@ _SAMPLE_DATA = "<data>"
 
 
 def documentation_router(build: Callable[[], bytes]) -> Router:
-    """`/openapi.json`, `/docs`, `/apidocs` and their assets. `build` gives the document's bytes."""
+    """`/openapi.json`, `/docs`, `/apidocs` and their assets. `build` gives the document's bytes; it may take its time, in a thread."""
     router = Router(tags=["documentation"], include_in_schema=False)
 
     @router.get("/openapi.json", public=True, response_class=Response)
     async def get_openapi() -> Response:
-        return Response(build(), media_type="application/json")
+        return Response(await asyncio.to_thread(build), media_type="application/json")
 
     @router.get("/docs", public=True, response_class=Response)
     @router.get("/apidocs", public=True, response_class=Response)

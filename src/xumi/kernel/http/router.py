@@ -28,11 +28,15 @@ from starlette.types import Receive, Scope, Send
 from xumi.kernel.auth import is_permission
 from xumi.kernel.context import current
 from xumi.kernel.errors import StartError
+from xumi.kernel.http.adapters import check_fields, share_adapters, spare_old_pydantic
 from xumi.kernel.http.execution import HIDDEN_RESPONSE, Handler, check_json, join_body, receive_body, replay
 from xumi.kernel.http.structs import encode_answer, find_structs
 from xumi.kernel.ratelimit import Rule
 
 _JSON = "application/json"
+
+share_adapters()
+spare_old_pydantic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Route(APIRoute):
         if self.structs.answer is not None and isinstance(options.get("response_model"), DefaultPlaceholder):
             options["response_model"] = None
         super().__init__(path, self._answering(endpoint) if wraps_data else endpoint, **options)
+        check_fields(self)
         if self.response_model is not None:
             self._adapter = TypeAdapter(self.response_model)
         takes_form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
