@@ -125,10 +125,10 @@ class Database:
             "pool_size": size,
         }
         if self.dialect == "postgresql":
-            from xumi.kernel.db import postgresql
+            from xumi.kernel.db import postgresql, postgresql_driver
 
             options["async_creator"] = postgresql.Connector(self.url, CONNECT_TIMEOUT_SECONDS)
-            engine = create_async_engine(self.url, **options)
+            engine = create_async_engine(self.url, module=postgresql_driver.DRIVER, **options)
             postgresql.install(engine.sync_engine)
             return engine
         if self.dialect == "sqlite":

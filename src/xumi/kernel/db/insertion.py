@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper, Session, object_mapper
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
-from xumi.kernel.db.runner import NotWritten, Query
+from xumi.kernel.db.runner import LastInserts, NotWritten, Query
 
 if TYPE_CHECKING:
     from xumi.kernel.db.engine import Database
@@ -179,24 +179,21 @@ class Insertions:
         sync.commit()
         return True
 
-    async def insert(self, session: AsyncSession, rows: Rows) -> None:
-        """Insert rows after everything else that a session holds, in its transaction.
+    async def commit_with(self, session: AsyncSession, rows: Rows) -> None:
+        """Insert rows after everything else that a session holds, in its transaction, and commit it.
 
         Args:
             session: what has been written to already.
             rows: table and values by column.
-        """
-        # One switch of stacks for all of it: each costs as much as a small query.
-        await session.run_sync(self._insert, [self._query(table, row) for table, row in rows])
 
-    @staticmethod
-    def _insert(session: Session, queries: Sequence[Query]) -> None:
-        session.flush()
-        connection = session.connection()
-        for sql, group in groupby(queries, lambda query: query.sql):
-            arguments = [query.arguments for query in group]
-            # The statement is compiled: what SQLAlchemy would do for it each time costs more than the database does.
-            connection.exec_driver_sql(sql, arguments if len(arguments) > 1 else arguments[0])
+        Raises:
+            SQLAlchemyError: nothing was kept.
+        """
+        queries = [self._query(table, row) for table, row in rows]
+        commit = _commit_and_tell if self._database.writer is None else _commit_with
+        with self._database.writing(frozenset(table.fullname for table, _ in rows)):
+            # One switch of stacks for all of it: each costs as much as a small query.
+            await session.run_sync(commit, queries)
 
     def _query(self, table: Table, row: Mapping[str, Any]) -> Query:
         names = tuple(row)
@@ -228,6 +225,31 @@ class Insertions:
     def _place(self, table: Table) -> int:
         """Tables that others refer to come first."""
         return table.metadata.sorted_tables.index(table)
+
+
+def _commit_with(session: Session, queries: Sequence[Query]) -> None:
+    """Let the driver insert: what SQLAlchemy does for a statement costs more than the database does."""
+    driver = cast(LastInserts, session.connection().connection.dbapi_connection)
+    driver.last = queries
+    try:
+        session.commit()
+    finally:
+        driver.last = ()
+
+
+def _commit_and_tell(session: Session, queries: Sequence[Query]) -> None:
+    """The same by way of the engine, where the driver cannot or the engine tells of each statement."""
+    try:
+        session.flush()
+        connection = session.connection()
+        for sql, group in groupby(queries, lambda query: query.sql):
+            arguments = [query.arguments for query in group]
+            connection.exec_driver_sql(sql, arguments if len(arguments) > 1 else arguments[0])
+    except Exception:
+        # A second commit would keep the rest.
+        session.rollback()
+        raise
+    session.commit()
 
 
 def _needs_flush(session: Session) -> bool:

@@ -59,6 +59,16 @@ class Writer(Protocol):
         ...
 
 
+class LastInserts(Protocol):
+    """A connection of SQLAlchemy's driver that can insert while it commits, which saves what a statement costs beside the database.
+
+    Attributes:
+        last: what the next commit inserts; who sets it takes it back when that commit has succeeded or failed.
+    """
+
+    last: Sequence[Query]
+
+
 class ConnectionRunner:
     """Runs queries on one SQLAlchemy connection, inside whatever transaction it has."""
 

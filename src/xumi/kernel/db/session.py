@@ -160,8 +160,9 @@ class UnitOfWork:
         rows, self._last_rows = self._last_rows, []
         if (self.active or rows) and not await self._database.insertions.commit(self.session, rows):
             if rows:
-                await self._database.insertions.insert(self.session, rows)
-            await self.session.commit()
+                await self._database.insertions.commit_with(self.session, rows)
+            else:
+                await self.session.commit()
         hooks, self._hooks = self._hooks, []
         for hook in hooks:
             result = hook()

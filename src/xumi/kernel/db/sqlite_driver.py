@@ -1,11 +1,13 @@
 """SQLAlchemy's asynchronous SQLite driver with one hand-over to the connection's thread for a statement, instead of four.
 
 As it comes, making a cursor, executing, fetching and closing are handed over one after the other, and each takes the event loop
-longer than a small statement takes SQLite. Here the thread does all of it and gives back what there is.
+longer than a small statement takes SQLite. Here the thread does all of it and gives back what there is. What is to be inserted last
+goes with the commit.
 """
 
 import sqlite3
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import aiosqlite
@@ -14,6 +16,9 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_cursor,
     AsyncAdapt_aiosqlite_dbapi,
 )
+from sqlalchemy.util.concurrency import await_
+
+from xumi.kernel.db.runner import Query
 
 
 class _Outcome(NamedTuple):
@@ -84,10 +89,35 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
         self._rows.clear()
 
 
+def _insert_and_commit(connection: sqlite3.Connection, queries: Sequence[Query]) -> None:
+    if not connection.in_transaction:
+        connection.execute("BEGIN IMMEDIATE")
+    for query in queries:
+        connection.execute(query.sql, query.arguments)
+    connection.commit()
+
+
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ()
+    """Attributes: `last`, what `commit` inserts before it commits (`kernel.db.runner.LastInserts`)."""
+
+    __slots__ = ("last",)
 
     _cursor_cls: Any = _Cursor
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.last: Sequence[Query] = ()
+
+    def commit(self) -> None:
+        """Insert what is to be inserted last, and commit."""
+        if not self.last:
+            super().commit()
+            return
+        driver: Any = self._connection
+        try:
+            await_(driver._execute(_insert_and_commit, driver._conn, self.last))
+        except Exception as error:
+            self._handle_exception(error)
 
 
 class _Driver(AsyncAdapt_aiosqlite_dbapi):
