@@ -32,28 +32,28 @@ from xumi.kernel.testing.postgres import PostgresServer
 RESULTS = Path(__file__).parent / "results"
 ROUNDS, REQUESTS = 40, 100
 FILES = {
-    "__init__": "from xumi.kernel import Module\nMODULE = Module(name='shop', title_en='Shop', title_zh='店')\n",
+    "__init__": "from xumi.kernel import Module\nMODULE = Module(name='till', title_en='Till', title_zh='收银')\n",
     "models": """from sqlalchemy.orm import Mapped
 from xumi.kernel import ModelBase
 class Order(ModelBase):
-    __tablename__ = "shop_order"
+    __tablename__ = "till_order"
     number: Mapped[int]
 """,
     "events": """from xumi.kernel import Event
 class OrderChanged(Event):
-    name = "shop.order_changed"
+    name = "till.order_changed"
     aggregate = "order_id"
     order_id: str
     number: int
 """,
-    "consumers": """from modules.shop.events import OrderChanged
+    "consumers": """from modules.till.events import OrderChanged
 from xumi.kernel import consumer
 @consumer(OrderChanged)
 async def note(session, event): ...
 """,
     "api": """from sqlalchemy import select
-from modules.shop.events import OrderChanged
-from modules.shop.models import Order
+from modules.till.events import OrderChanged
+from modules.till.models import Order
 from xumi.kernel import Session, get_router, publish
 from xumi.kernel.schema import InputSchema
 router = get_router()
@@ -131,12 +131,12 @@ async def run(name: str, url: str) -> None:
     log.set_output("WARNING", "json", partial(_discard, nowhere))
     await prepare(app)
     async with app.resources.database.sessions.begin() as session:
-        await session.execute(text("CREATE TABLE shop_order (id VARCHAR(26) PRIMARY KEY, number BIGINT)"))
-        await session.execute(text("INSERT INTO shop_order VALUES ('order1', 0)"))
+        await session.execute(text("CREATE TABLE till_order (id VARCHAR(26) PRIMARY KEY, number BIGINT)"))
+        await session.execute(text("INSERT INTO till_order VALUES ('order1', 0)"))
     async with running(app):
         # As in a server whose own relay listens: no other process is told.
         app.resources.notifier.start()
-        ways = {"without": "/api/v1/shop/order1/silently", "with": "/api/v1/shop/order1"}
+        ways = {"without": "/api/v1/till/order1/silently", "with": "/api/v1/till/order1"}
         await cost(app, ways)
         rounds = [await cost(app, ways) for _ in range(ROUNDS)]
         await app.resources.notifier.close()
@@ -155,10 +155,10 @@ async def run(name: str, url: str) -> None:
 def main() -> None:
     """Both databases, one after the other."""
     with tempfile.TemporaryDirectory(prefix="xumi-bench-") as folder:
-        shop = Path(folder, "modules", "shop")
-        shop.mkdir(parents=True)
+        till = Path(folder, "modules", "till")
+        till.mkdir(parents=True)
         for name, source in FILES.items():
-            (shop / f"{name}.py").write_text(source, encoding="utf-8")
+            (till / f"{name}.py").write_text(source, encoding="utf-8")
         os.chdir(folder)
         sys.path.insert(0, folder)
         uvloop.run(run("sqlite", f"sqlite:///{Path(folder, 'events.db')}"))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -29,20 +29,32 @@ def _is_moment(text: str) -> bool:
         return False
 
 
+def _is_day(text: str) -> bool:
+    return date.fromisoformat(text).isoformat() == text
+
+
+_FORMATS: dict[str, Callable[[str], bool]] = {
+    "binary": bool,  # a file is shown by a word about it
+    "date": _is_day,
+    "date-time": _is_moment,
+}
 _CHECKS: dict[str, Callable[[Any, Any], bool]] = {
     "type": lambda value, kind: (
         isinstance(value, _TYPES[kind]) and isinstance(value, bool) == (kind == "boolean")
     ),
     "enum": lambda value, allowed: value in allowed,
     "const": lambda value, only: value == only,
-    "format": lambda value, name: name == "date-time" and _is_moment(value),
+    "format": lambda value, name: _FORMATS[name](value),
     "pattern": lambda value, pattern: re.search(pattern, value) is not None,
     "minLength": lambda value, least: len(value) >= least,
     "maxLength": lambda value, most: len(value) <= most,
     "minItems": lambda value, least: len(value) >= least,
     "maxItems": lambda value, most: len(value) <= most,
+    "minProperties": lambda value, least: len(value) >= least,
+    "maxProperties": lambda value, most: len(value) <= most,
     "uniqueItems": lambda value, _: len({repr(item) for item in value}) == len(value),
     "minimum": lambda value, least: value >= least,
+    "exclusiveMinimum": lambda value, least: value > least,
     "maximum": lambda value, most: value <= most,
     "required": lambda value, names: value.keys() >= set(names),
 }
@@ -97,7 +109,11 @@ class Shown:
         """What a reader is shown as a body: its own example, else what its schema's examples make together."""
         return content["example"] if "example" in content else self._compose(content.get("schema", {}))
 
-    def _compose(self, schema: Schema) -> Any:
+    def _compose(self, schema: Schema, inside: tuple[str, ...] = ()) -> Any:
+        """What the examples of a schema make together; a tree shows the children of `inside` by its own examples alone."""
+        if schema.get("$ref") in inside:
+            return NOTHING
+        inside += (schema["$ref"],) if "$ref" in schema else ()
         schema = self._resolve(schema)
         if schema.get("examples"):
             return schema["examples"][0]
@@ -105,13 +121,13 @@ class Shown:
             if keyword in schema:
                 return choose(schema[keyword])
         if "anyOf" in schema:
-            shown = [self._compose(choice) for choice in schema["anyOf"]]
+            shown = [self._compose(choice, inside) for choice in schema["anyOf"]]
             return next((value for value in shown if value not in (NOTHING, None)), NOTHING)
         match schema.get("type"):
             case "object":
-                return self._compose_object(schema)
+                return self._compose_object(schema, inside)
             case "array":
-                item = self._compose(schema.get("items", {}))
+                item = self._compose(schema.get("items", {}), inside)
                 return NOTHING if item is NOTHING else [item]
             case "boolean":
                 return schema.get("default", True)
@@ -119,9 +135,9 @@ class Shown:
                 return None
         return NOTHING
 
-    def _compose_object(self, schema: Schema) -> Any:
+    def _compose_object(self, schema: Schema, inside: tuple[str, ...]) -> Any:
         """All fields that show something; nothing if that is none of them, or if one is missing that must be there."""
-        shown = {name: self._compose(part) for name, part in schema.get("properties", {}).items()}
+        shown = {name: self._compose(part, inside) for name, part in schema.get("properties", {}).items()}
         present = {name: value for name, value in shown.items() if value is not NOTHING}
         return present if present and present.keys() >= set(schema.get("required", ())) else NOTHING
 
@@ -162,6 +178,9 @@ class Shown:
             elif keyword == "items":
                 for number, item in enumerate(value):
                     yield from self._find_faults(rule, item, f"{where}.{number}")
+            elif keyword == "propertyNames":
+                for name in value:
+                    yield from self._find_faults(rule, name, f"{where}.{name}")
             elif keyword in ("properties", "additionalProperties"):
                 yield from self._find_faults_inside(schema, keyword, value, where)
             elif not _CHECKS[keyword](value, rule):

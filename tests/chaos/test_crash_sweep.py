@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from tests.conftest import PASSWORD
 from tests.siege.record import record
-from tests.siege.scale import on_databases
+from tests.siege.scale import EVERY, is_full, on_databases
 from xumi.kernel.auth.refresh import digest
 from xumi.kernel.testing.crash import crash_sweep
 
@@ -135,11 +135,14 @@ RESPONSE = ["before response.start", "after response.start", "before response.bo
 def test_whole_at_every_point(
     flow: type[Registration | SignIn | Refresh], tmp_path: Path, engine: Engine, environment: dict[str, str]
 ) -> None:
-    killed = crash_sweep(flow(engine), tmp_path, environment)
+    killed = crash_sweep(flow(engine), tmp_path, environment, every=EVERY)
     record(
         f"crash-sweep-{flow.__name__.lower()}-{engine.dialect.name}", {"kills": len(killed), "points": killed}
     )
-    assert killed[-4:] == RESPONSE
-    assert "before COMMIT" in killed
-    assert "after COMMIT" in killed
-    assert any("account_" in point for point in killed)
+    if is_full():
+        assert killed[-4:] == RESPONSE
+        assert "before COMMIT" in killed
+        assert "after COMMIT" in killed
+        assert any("account_" in point for point in killed)
+    else:
+        assert len(killed) >= 2

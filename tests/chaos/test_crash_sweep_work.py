@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from tests.conftest import PASSWORD
 from tests.siege.record import record
-from tests.siege.scale import on_databases
+from tests.siege.scale import EVERY, is_full, on_databases
 from xumi.kernel.testing.crash import crash_sweep
 
 pytestmark = [pytest.mark.siege, pytest.mark.slow, pytest.mark.timeout(300), on_databases("postgresql")]
@@ -152,10 +152,13 @@ class JobWithEvent(AdministratorsWork):
 def test_an_idempotent_write_happens_once(
     tmp_path: Path, engine: Engine, environment: dict[str, str]
 ) -> None:
-    killed = crash_sweep(IdempotentWrite(engine), tmp_path, environment)
+    killed = crash_sweep(IdempotentWrite(engine), tmp_path, environment, every=EVERY)
     record(f"crash-sweep-idempotent-write-{engine.dialect.name}", {"kills": len(killed), "points": killed})
-    assert "after COMMIT" in killed
-    assert any("kernel_idempotency_key" in point for point in killed)
+    if is_full():
+        assert "after COMMIT" in killed
+        assert any("kernel_idempotency_key" in point for point in killed)
+    else:
+        assert len(killed) >= 2
 
 
 def test_a_job_and_its_event_are_done_once(
@@ -169,8 +172,11 @@ def test_a_job_and_its_event_are_done_once(
     with engine.begin() as connection:
         for table in ("work_done", "work_noted"):
             connection.execute(text(f"CREATE TABLE {table} (id VARCHAR(26) PRIMARY KEY, number BIGINT)"))
-    killed = crash_sweep(JobWithEvent(engine), tmp_path, environment, tasks=TASKS)
+    killed = crash_sweep(JobWithEvent(engine), tmp_path, environment, tasks=TASKS, every=EVERY)
     record(f"crash-sweep-job-with-event-{engine.dialect.name}", {"kills": len(killed), "points": killed})
-    assert any("event_delivery" in point for point in killed), killed
-    assert any("UPDATE job" in point for point in killed), killed
-    assert len(killed) > 10
+    if is_full():
+        assert any("event_delivery" in point for point in killed), killed
+        assert any("UPDATE job" in point for point in killed), killed
+        assert len(killed) > 10
+    else:
+        assert len(killed) >= 2

@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.cli.conftest import Xumi
 from xumi.kernel.config import Settings
 from xumi.modules.oidc.settings import OidcSettings
+from xumi.modules.shop.order.settings import OrderSettings
 
 
 def test_every_setting_stands_with_value_and_source(xumi: Xumi, tmp_path: Path) -> None:
@@ -16,6 +17,7 @@ def test_every_setting_stands_with_value_and_source(xumi: Xumi, tmp_path: Path) 
     assert result.code == 0
     lines = {line.split()[0]: line.split()[1:] for line in result.out.splitlines() if len(line.split()) > 1}
     sections = {f"OIDC__{name}".upper() for name in OidcSettings.model_fields}
+    sections |= {f"ORDER__{name}".upper() for name in OrderSettings.model_fields}
     assert set(lines) == {"NAME"} | {name.upper() for name in Settings.model_fields} | sections
     assert lines["PORT"] == ["7000", "config.yaml"]
     assert lines["CORS_ORIGINS"] == ["https://a.example,https://b.example", "config.yaml"]

@@ -70,4 +70,4 @@ def test_a_dead_letter_from_the_terminal(xumi_process: Xumi, till: Path) -> None
     assert "1 delivery begins again" in xumi_process("events", "replay", event).out
     assert "0 deliveries begin again" in xumi_process("events", "replay", "--all").out
     lag = xumi_process("events", "lag").out.splitlines()
-    assert lag[1].split()[:2] == ["till.give_points", "1"]
+    assert ["till.give_points", "1"] in [line.split()[:2] for line in lag]

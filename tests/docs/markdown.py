@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _UNTESTED = re.compile(r"<!-- no-test: \S.* -->\n\Z")
-_FILE_NAME = re.compile(r"(?:#|--) (?P<name>[\w./-]*\.\w+)\n")
+_FILE_NAME = re.compile(r"(?:#|--|//) (?P<name>[\w./-]*\.\w+)\n")
 
 
 class Block(NamedTuple):

@@ -32,6 +32,10 @@ FOLLOWED = [
     "docs/guide/events.md",
     "docs/guide/menus.md",
     "docs/guide/sign-in.md",
+    "docs/guide/shop.md",
+    "docs/guide/mini-program.md",
+    "docs/guide/shop-orders.md",
+    "docs/guide/products-by-file.md",
 ]
 
 
@@ -93,8 +97,8 @@ def test_the_files_in_the_guides_load(project: Project) -> None:
     project.run("xumi db upgrade && xumi db revision tables")
     # Outside production this applies the revision.
     project.run("API_ENVELOPE=project.envelope:PlainEnvelope xumi run")
-    refused = {"error_code": 40100, "msg": "Sign in first.", "request": "GET /api/v1/stock"}
-    assert last_json(project.run("curl -s http://127.0.0.1:5000/api/v1/stock")) == refused
+    refused = {"error_code": 40100, "msg": "Sign in first.", "request": "GET /api/v1/shelf"}
+    assert last_json(project.run("curl -s http://127.0.0.1:5000/api/v1/shelf")) == refused
     assert '"message":"notes counted"' in project.run("xumi command count-notes --owner somebody")
     assert '"written":2,"total":15' in project.run("xumi command import-stock")
 

@@ -99,7 +99,7 @@ class Routes:
                 query[parameter["name"]] = self.examples.make(parameter["schema"], {}, parameter["name"])
         schema = self.body_schema(route)
         if schema is None:
-            return Call(method, path, query, given.headers)
+            return Call(method, path, query, given.headers, content=given.content)
         known = {name: value for (place, name), value in ids.items() if place == "body"} | given.body
         resolved = self.examples.resolve(schema)
         name = resolved.get("title", "").lower() if resolved.get("type") == "array" else ""

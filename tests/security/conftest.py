@@ -10,7 +10,7 @@ from tests.modules.account.conftest import SIGNING_KEY
 from tests.modules.account.conftest import cheap_passwords as cheap_passwords
 from tests.modules.oidc.conftest import configured
 from tests.modules.oidc.provider import SimulatedProvider, run_provider
-from tests.modules.organization.shop import ShopBase, make_app
+from tests.modules.organization.deal import DealBase, make_app
 from tests.security.calls import Routes
 from tests.security.world import World, make_world
 from xumi.api import Application
@@ -69,7 +69,7 @@ async def app(settings: Settings) -> AsyncIterator[Application]:
     application = make_app(settings)
     async with running(application):
         async with application.resources.database.engine.begin() as connection:
-            await connection.run_sync(ShopBase.metadata.create_all)
+            await connection.run_sync(DealBase.metadata.create_all)
         yield application
 
 

@@ -13,7 +13,7 @@ returns its id. What else a route takes, where an example made from its schema w
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.security import makers
+from tests.security import makers, shop_catalog, shop_customer, shop_order, shop_payment
 from tests.security.world import World
 
 
@@ -37,7 +37,8 @@ OBJECTS: dict[str, Object] = {
     "POST /auth/login captcha_id": Object(None, shared=True),
     "/api/v1/users/{user_id}": Object(makers.find_account, shared=True),
     "/api/v1/users/{user_id}/identities/{identity_id}": Object(makers.make_identity, shared=True),
-    "DELETE /api/v1/users ids": Object(makers.find_account, shared=True),
+    "DELETE /api/v1/users ids": Object(shop_payment.make_account, shared=True),
+    "DELETE /api/v1/users/{user_id}": Object(shop_payment.make_account, shared=True),
     "/api/v1/sessions/{session_id}": Object(makers.find_session, shared=True),
     "GET /api/v1/sessions user_id": Object(makers.find_account, shared=True),
     "/api/v1/invitations/{invitation_id}": Object(makers.make_invitation, shared=True),
@@ -65,8 +66,51 @@ OBJECTS: dict[str, Object] = {
     "/api/v1/jobs/{job_id}/retry": Object(makers.make_failed_job, shared=True),
     "/api/v1/jobs/{job_id}/cancel": Object(makers.make_queued_job, shared=True),
     "GET /api/v1/jobs created_by": Object(makers.find_account, shared=True),
-    # A sample of rows under a data scope, tests/modules/organization/shop.py.
-    "/api/v1/orders/{order_id}": Object(makers.make_order),
-    "POST /api/v1/orders department_id": Object(makers.find_sales, shared=True),
+    "/api/v1/products/{product_id}": Object(shop_catalog.make_product, shared=True),
+    "GET /api/v1/products category_id": Object(shop_catalog.make_category, shared=True),
+    "GET /api/v1/products theme_id": Object(shop_catalog.make_theme, shared=True),
+    "/api/v1/themes/{theme_id}": Object(shop_catalog.make_theme, shared=True),
+    "/api/v1/banners/{code}": Object(shop_catalog.make_banner_code, shared=True),
+    "/api/v1/shop/categories/{category_id}": Object(shop_catalog.make_category, shared=True),
+    "POST /api/v1/shop/categories parent_id": Object(shop_catalog.make_category, shared=True),
+    "POST /api/v1/shop/categories/{category_id}/move parent_id": Object(
+        shop_catalog.make_category, shared=True
+    ),
+    "/api/v1/shop/products/{product_id}": Object(shop_catalog.make_product, shared=True),
+    "GET /api/v1/shop/products category_id": Object(shop_catalog.make_category, shared=True),
+    "POST /api/v1/shop/products category_id": Object(shop_catalog.make_category, shared=True),
+    "POST /api/v1/shop/products freight_template_id": Object(shop_catalog.make_freight_template, shared=True),
+    "PATCH /api/v1/shop/products/{product_id} category_id": Object(shop_catalog.make_category, shared=True),
+    "PATCH /api/v1/shop/products/{product_id} freight_template_id": Object(
+        shop_catalog.make_freight_template, shared=True
+    ),
+    "/api/v1/shop/skus/{sku_id}": Object(shop_catalog.make_sku, shared=True),
+    "/api/v1/shop/themes/{theme_id}": Object(shop_catalog.make_theme, shared=True),
+    "PUT /api/v1/shop/themes/{theme_id}/products product_ids": Object(shop_catalog.make_product, shared=True),
+    "/api/v1/shop/banners/{banner_id}": Object(shop_catalog.make_banner, shared=True),
+    "PUT /api/v1/shop/banners/{banner_id}/items target_id": Object(shop_catalog.make_product, shared=True),
+    "/api/v1/shop/freight-templates/{template_id}": Object(shop_catalog.make_freight_template, shared=True),
+    "/api/v1/orders/{number}": Object(shop_order.make_order),
+    "/api/v1/orders/{number}/confirm": Object(shop_order.make_shipped_order),
+    "POST /api/v1/orders address_id": Object(shop_order.make_address),
+    "POST /api/v1/orders sku_id": Object(shop_order.make_sku, shared=True),
+    "POST /api/v1/orders/preview address_id": Object(shop_order.make_address),
+    "POST /api/v1/orders/preview sku_id": Object(shop_order.make_sku, shared=True),
+    "/api/v1/shop/orders/{number}": Object(shop_order.make_order, shared=True),
+    "/api/v1/shop/orders/{number}/ship": Object(shop_payment.make_paid_order, shared=True),
+    "GET /api/v1/shop/orders user_id": Object(makers.find_account, shared=True),
+    "GET /api/v1/shop/orders department_id": Object(makers.make_department, shared=True),
+    "POST /api/v1/shop/orders/{number}/ship sku_id": Object(shop_payment.find_ordered_sku, shared=True),
+    "PUT /api/v1/shop/orders/{number}/department department_id": Object(makers.make_department, shared=True),
+    "/api/v1/shop/stock/{sku_id}": Object(shop_order.make_sku, shared=True),
+    "GET /api/v1/shop/stock sku_id": Object(shop_order.make_sku, shared=True),
+    "/api/v1/addresses/{address_id}": Object(shop_order.make_address),
+    "/api/v1/cart/lines/{sku_id}": Object(shop_order.make_sku, shared=True),
+    "POST /api/v1/cart/merge sku_id": Object(shop_order.make_sku, shared=True),
+    "/api/v1/favourites/{product_id}": Object(shop_catalog.make_product, shared=True),
+    "/demo/pictures/{name}": Object(shop_customer.find_picture, shared=True),
+    # A sample of rows under a data scope, tests/modules/organization/deal.py.
+    "/api/v1/deals/{deal_id}": Object(makers.make_deal),
+    "POST /api/v1/deals department_id": Object(makers.find_sales, shared=True),
     "/docs/assets/{name}": Object(makers.find_asset, shared=True),
 }

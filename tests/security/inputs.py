@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import select
 
 from tests.conftest import PASSWORD
+from tests.security import shop_order
 from tests.security.world import World
 from xumi.kernel import clock
 from xumi.kernel.auth import totp
@@ -33,12 +34,14 @@ class Input:
     Attributes:
         body, query: fields of these; the others are made up.
         headers: sent besides.
+        content: a body that is no JSON.
         caller: who gets through, where an administrator does not.
     """
 
     body: dict[str, Any] = field(default_factory=dict)
     query: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    content: bytes = b""
     caller: str = "admin"
 
 
@@ -161,8 +164,29 @@ def _departments(world: World) -> Input:
 
 
 def _scopes(world: World) -> Input:
-    rule = {"resource": "shop-order", "kind": "custom", "departments": [world.ids["sales"]]}
+    rule = {"resource": "deal", "kind": "custom", "departments": [world.ids["sales"]]}
     return Input(body={"scopes": [rule]})
+
+
+def _products(_: World) -> Input:
+    """A file with the headings of a list of products."""
+    return Input(content=b"product_code,name\n")
+
+
+def _order(world: World) -> Input:
+    sku_id = world.ids["POST /api/v1/orders sku_id"]
+    line = {"sku_id": sku_id, "quantity": 1, "price_fen": shop_order.PRICE_FEN}
+    return Input(body={"address_id": world.ids["POST /api/v1/orders address_id"], "lines": [line]})
+
+
+def _preview(world: World) -> Input:
+    line = {"sku_id": world.ids["POST /api/v1/orders/preview sku_id"], "quantity": 1}
+    return Input(body={"lines": [line]})
+
+
+def _ship(world: World) -> Input:
+    label = "POST /api/v1/shop/orders/{number}/ship"
+    return Input(body={"lines": [{"sku_id": world.ids[f"{label} sku_id"], "quantity": 1}]})
 
 
 INPUTS: dict[str, Callable[[World], Input]] = {
@@ -190,6 +214,11 @@ INPUTS: dict[str, Callable[[World], Input]] = {
     "PUT /api/v1/roles/{role}/scopes": _scopes,
     "PUT /api/v1/menus/{menu_id}": _fixed(code="made", path="/made", component="made/index"),
     "PUT /api/v1/users/{user_id}/departments": _departments,
+    "POST /api/v1/shop/products/import": _products,
+    "POST /api/v1/orders": _order,
+    "POST /api/v1/orders/preview": _preview,
+    "POST /api/v1/shop/orders/{number}/ship": _ship,
+    "POST /api/v1/shop/orders/{number}/pay-offline": _fixed(amount_fen=shop_order.PRICE_FEN),
 }
 
 

@@ -171,12 +171,12 @@ async def _find_menu(world: World, condition: object) -> str:
 
 
 async def find_sales(world: World) -> str:
-    """The department whose orders clerks reach."""
+    """The department whose deals clerks reach."""
     return world.ids["sales"]
 
 
-async def make_order(world: World) -> str:
-    """An order of the owner's, in the department whose orders clerks reach."""
+async def make_deal(world: World) -> str:
+    """A deal of the owner's, in the department whose deals clerks reach."""
     body = {"department_id": world.ids["sales"], "amount": 1}
-    made: str = await world.make("/api/v1/orders", body, "owner")
+    made: str = await world.make("/api/v1/deals", body, "owner")
     return made

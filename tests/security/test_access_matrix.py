@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 NOTE = f"""Who may call what, reviewed: the status that each caller gets. Written by
 {matrix.WRITE}
 Where a route takes an id, `user` names one that does not exist and all others name the owner's.
-Orders are a sample under a data scope (tests/modules/organization/shop.py): users reach their own, the clerk those of one
-department, in which the order is that is named. `user` has confirmed an authenticator app, the others have begun to set one up.
+Deals are a sample under a data scope (tests/modules/organization/deal.py): users reach their own, the clerk those of one
+department, in which the deal is that is named. `user` has confirmed an authenticator app, the others have begun to set one up.
 The clerk holds:
 {textwrap.fill(" ".join(CLERK), 126)}"""
 

@@ -48,7 +48,7 @@ def hostile_calls(routes: Routes, route: Route) -> Iterator[tuple[str, Call, byt
     few = routes.world.app.resources.database.engine.dialect.name != "sqlite"
     texts, values = (STORED_TEXTS, STORED_VALUES) if few else (TEXTS, VALUES)
     call = routes.build(route, optional=True)
-    body = json.dumps(call.body).encode() if call.has_body else b""
+    body = json.dumps(call.body).encode() if call.has_body else call.content
     for place, name in routes.parameters(route):
         if place == "path":
             for text in filter(None, texts):

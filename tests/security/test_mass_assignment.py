@@ -95,6 +95,9 @@ async def test_bodies_refuse_fields_that_they_do_not_declare(world: World, route
     for route in taking_bodies(routes):
         call = routes.build(route, optional=True)
         for path, schema in routes.examples.objects(routes.body_schema(route)):
+            # The names of such an object are values: any will do.
+            if isinstance(schema.get("additionalProperties"), dict):
+                continue
             extra = [field for field in injected().items() if field[0] not in schema.get("properties", {})]
             # A refusal names 50 fields at most.
             for part in (dict(extra[start : start + 50]) for start in range(0, len(extra), 50)):
@@ -132,13 +135,17 @@ async def test_what_is_sent_along_in_the_query_changes_nothing(world: World, rou
             answer = await world.send(
                 replace(call, query=extra | call.query), find_input(world, route.label).caller
             )
+            if found := marked(world.rows()):
+                wrong.append(f"{route.label}: wrote {found}")
+            if extra and answer.status_code == 422:
+                # Some refuse what they do not know: there is nothing to compare.
+                world.reset()
+                continue
             # Somebody's own session is not the administrator's.
             assert answer.is_success or answer.status_code == 404, (route.label, answer.text)
             written.append(by_place(world.rows()))
-            if found := marked(world.rows()):
-                wrong.append(f"{route.label}: wrote {found}")
             world.reset()
-        volatile, changed = find_changes(*written[:2]), find_changes(*written[1:])
+        volatile, changed = find_changes(*written[:2]), find_changes(written[1], written[-1])
         for table, columns in changed.items():
             if more := columns - volatile.get(table, set()):
                 wrong.append(f"{route.label}: wrote {more} of {table}")

@@ -42,8 +42,8 @@ CLERK = (
     "role:read",
     "scope:read",
     "session:list",
-    "shop-order:change",
-    "shop-order:list",
+    "deal:change",
+    "deal:list",
     "user:identities",
     "user:list",
     "user:read",
@@ -72,6 +72,8 @@ class Call:
     headers: dict[str, str]
     body: Any = None
     has_body: bool = False
+    content: bytes = b""
+    """A body that is no JSON."""
 
 
 class World:
@@ -114,7 +116,7 @@ class World:
         """Send a request as one of the people; its own Authorization header goes before theirs."""
         person = self.people.get(who)
         headers = {"Authorization": f"Bearer {person.access_token}"} if person else {}
-        body = {"json": call.body} if call.has_body else {}
+        body = {"json": call.body} if call.has_body else {"content": call.content}
         self.client.cookies.clear()
         return await self.client.request(
             call.method, call.path, params=call.query, headers=headers | call.headers, **body
@@ -165,7 +167,7 @@ def _copy_parts(parts: dict[str, Any]) -> dict[str, Any]:
 async def make_world(app: Application, client: httpx.AsyncClient, provider: SimulatedProvider) -> World:
     """People in a fresh application: a user, an owner of things, another user, a clerk, an administrator.
 
-    Of orders, users reach their own, and clerks those of the department `sales`.
+    Of deals, users reach their own, and clerks those of the department `sales`.
     """
     world = World(app, client, provider)
     world.people["admin"] = await _sign_in(client, "admin")
@@ -173,8 +175,8 @@ async def make_world(app: Application, client: httpx.AsyncClient, provider: Simu
     world.ids["sales"] = sales
     await world.make("/api/v1/roles", {"code": "clerk", "title_en": "Clerk", "title_zh": "文员"})
     await world.put("/api/v1/roles/clerk/permissions", {"permissions": CLERK})
-    own = {"resource": "shop-order", "kind": "own"}
-    listed = {"resource": "shop-order", "kind": "custom", "departments": [sales]}
+    own = {"resource": "deal", "kind": "own"}
+    listed = {"resource": "deal", "kind": "custom", "departments": [sales]}
     for role, rule in (("user", own), ("clerk", listed)):
         await world.put(f"/api/v1/roles/{role}/scopes", {"scopes": [rule]})
     for name in USERS:

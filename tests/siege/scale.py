@@ -19,3 +19,7 @@ def on_databases(ordinary: str) -> pytest.MarkDecorator:
     """Both embedded databases in a siege, else the one that is named."""
     kinds = ("sqlite", "postgresql") if is_full() else (ordinary,)
     return pytest.mark.databases(*kinds)
+
+
+EVERY = 1 if is_full() else 6
+"""Of the points of a crash sweep, every one in a siege, else every sixth."""

@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from tests.siege.fleet import Fleet, fleet
 from tests.siege.record import record
-from tests.siege.scale import scaled
-from tests.siege.shop import write_shop
+from tests.siege.scale import on_databases, scaled
+from tests.siege.till import write_till
 from xumi.kernel.db.engine import Database
 
 pytestmark = [pytest.mark.siege, pytest.mark.timeout(1800)]
@@ -25,9 +25,9 @@ QUIET_SECONDS = 120.0
 
 
 @pytest.fixture
-def shop(tmp_path: Path, database_url: str) -> Iterator[Fleet]:
-    """A project with the feature `shop` on a database of its own; nothing runs yet."""
-    write_shop(tmp_path)
+def till(tmp_path: Path, database_url: str) -> Iterator[Fleet]:
+    """A project with the feature `till` on a database of its own; nothing runs yet."""
+    write_till(tmp_path)
     with fleet(tmp_path, DATABASE_URL=database_url) as opened:
         opened.prepare()
         yield opened
@@ -71,7 +71,7 @@ async def change_orders(url: str, count: int) -> int:
         for number in numbers:
             while True:
                 try:
-                    answer = await client.post(f"{url}/api/v1/shop/order{number % ORDERS}")
+                    answer = await client.post(f"{url}/api/v1/till/order{number % ORDERS}")
                     if answer.status_code == 200:
                         break
                 except httpx.TransportError:
@@ -84,46 +84,46 @@ async def change_orders(url: str, count: int) -> int:
     return failures
 
 
-async def kill_at_random(shop: Fleet, kills: int, chance: random.Random) -> None:
+async def kill_at_random(till: Fleet, kills: int, chance: random.Random) -> None:
     """Kill a server or a worker again and again, and start it anew."""
     for _ in range(kills):
         await asyncio.sleep(chance.uniform(0.2, 1.5))
-        victim = chance.choice(shop.names())
-        shop.kill(victim)
-        shop.start(victim)
+        victim = chance.choice(till.names())
+        till.kill(victim)
+        till.start(victim)
         if victim == "server":
-            await asyncio.to_thread(shop.wait_for_server)
+            await asyncio.to_thread(till.wait_for_server)
 
 
 async def add_orders(database: Database, count: int) -> None:
     """Orders that nobody has changed yet."""
     async with database.sessions() as session:
         await session.execute(
-            text("INSERT INTO shop_order (id, number) VALUES (:id, 0)"),
+            text("INSERT INTO till_order (id, number) VALUES (:id, 0)"),
             [{"id": f"order{number}"} for number in range(count)],
         )
         await session.commit()
 
 
-async def test_nothing_is_lost_and_nothing_happens_twice(shop: Fleet, database: Database) -> None:
+async def test_nothing_is_lost_and_nothing_happens_twice(till: Fleet, database: Database) -> None:
     seed = random.randrange(1 << 32)
     events, kills = scaled(10_000), max(5, scaled(30))
     await add_orders(database, ORDERS)
-    shop.start("server", "run", "--port", str(shop.port))
-    shop.start("worker1", "worker")
-    shop.start("worker2", "worker")
-    shop.wait_for_server()
-    killing = asyncio.create_task(kill_at_random(shop, kills, random.Random(seed)))
+    till.start("server", "run", "--port", str(till.port))
+    till.start("worker1", "worker")
+    till.start("worker2", "worker")
+    till.wait_for_server()
+    killing = asyncio.create_task(kill_at_random(till, kills, random.Random(seed)))
     unanswered = 0
     changes = 0
     while changes < events or not killing.done():
-        unanswered += await change_orders(shop.url, min(500, events))
+        unanswered += await change_orders(till.url, min(500, events))
         changes += min(500, events)
     await killing
     await delivered(database)
-    committed = dict(await rows(database, "SELECT id, number FROM shop_order"))
+    committed = dict(await rows(database, "SELECT id, number FROM till_order"))
     outbox = await rows(database, "SELECT aggregate, data FROM event_outbox ORDER BY position")
-    effects = await rows(database, "SELECT order_id, number FROM shop_effect ORDER BY turn")
+    effects = await rows(database, "SELECT order_id, number FROM till_effect ORDER BY turn")
     total = sum(committed.values())
     seen = [tuple(row) for row in effects]
     wanted = {(order, number) for order, last in committed.items() for number in range(1, last + 1)}
@@ -151,15 +151,16 @@ async def test_nothing_is_lost_and_nothing_happens_twice(shop: Fleet, database: 
     assert (figures["lost"], figures["effects_twice"], figures["effects_of_nothing"], breaks) == (0, 0, 0, 0)
 
 
-async def test_lag_under_a_steady_stream(shop: Fleet, database: Database) -> None:
+@on_databases("postgresql")
+async def test_lag_under_a_steady_stream(till: Fleet, database: Database) -> None:
     count = max(1000, scaled(6_000))
-    shop.start("worker1", "worker")
-    while "Xumi works" not in (shop.directory / "worker1.log").read_text():
+    till.start("worker1", "worker")
+    while "Xumi works" not in (till.directory / "worker1.log").read_text():
         await asyncio.sleep(0.1)
-    seconds = float(await asyncio.to_thread(shop.run, "publish.py", str(count), "200"))
+    seconds = float(await asyncio.to_thread(till.run, "publish.py", str(count), "200"))
     await delivered(database)
     lags = sorted(
-        1000 * (row[0] - row[1]) for row in await rows(database, "SELECT seen_at, sent_at FROM shop_effect")
+        1000 * (row[0] - row[1]) for row in await rows(database, "SELECT seen_at, sent_at FROM till_effect")
     )
     record(
         f"events-lag-{database.dialect}",
@@ -175,13 +176,14 @@ async def test_lag_under_a_steady_stream(shop: Fleet, database: Database) -> Non
     assert len(lags) == count
 
 
-async def test_throughput_of_one_worker(shop: Fleet, database: Database) -> None:
+@on_databases("postgresql")
+async def test_throughput_of_one_worker(till: Fleet, database: Database) -> None:
     count = max(5000, scaled(20_000))
-    await asyncio.to_thread(shop.run, "publish.py", str(count), "0")
-    shop.start("worker1", "worker")
+    await asyncio.to_thread(till.run, "publish.py", str(count), "0")
+    till.start("worker1", "worker")
     await delivered(database)
     ((first, last, effects),) = await rows(
-        database, "SELECT min(seen_at), max(seen_at), count(*) FROM shop_effect"
+        database, "SELECT min(seen_at), max(seen_at), count(*) FROM till_effect"
     )
     per_second = round(count / (last - first))
     record(

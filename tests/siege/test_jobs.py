@@ -13,7 +13,7 @@ from tests.conftest import make_settings
 from tests.kernel.jobs import sample
 from tests.kernel.jobs.process import start, worker
 from tests.siege.record import record
-from tests.siege.scale import scaled
+from tests.siege.scale import on_databases, scaled
 from xumi.kernel import clock
 from xumi.kernel.context import current
 from xumi.kernel.db.session import unit_of_work
@@ -72,6 +72,7 @@ async def test_empty_jobs_a_second(postgresql_url: str) -> None:
     record("jobs-throughput", figures | {"enqueue_seconds": round(put - began, 2)})
 
 
+@on_databases("postgresql")
 async def test_none_is_lost_and_none_counts_twice_while_workers_are_killed(database_url: str) -> None:
     kind = database_url.partition(":")[0]
     count, kills = scaled(5_000), scaled(50)

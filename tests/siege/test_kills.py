@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from tests.conftest import PASSWORD
 from tests.siege.record import record
-from tests.siege.scale import scaled
+from tests.siege.scale import on_databases, scaled
 from xumi.kernel.db.bridge import sync_engine
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.testing.server import run_server
@@ -58,6 +58,7 @@ class Clients:
                 self.acknowledged.append(name)
 
 
+@on_databases("postgresql")
 def test_no_account_is_lost_or_half_made(tmp_path: Path, database_url: str) -> None:
     clients, kills = Clients(), scaled(KILLS)
     for kill in range(kills):

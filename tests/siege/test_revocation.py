@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import PASSWORD
 from tests.siege.record import record
-from tests.siege.scale import is_full, scaled
+from tests.siege.scale import is_full, on_databases, scaled
 from xumi.kernel.testing.server import RunningServer, run_server
 from xumi.kernel.testing.tokens import decode
 
@@ -131,6 +131,7 @@ async def run_round(
         return victims, asked / (time.monotonic() - begun)
 
 
+@on_databases("sqlite")
 async def test_access_that_ends_in_one_worker_ends_in_all(tmp_path: Path, database_url: str) -> None:
     environment = {"DATABASE_URL": database_url, "RATE_LIMIT_ENABLED": "false"}
     with run_server(tmp_path, "--workers", str(WORKERS), environment=environment) as server:

@@ -13,7 +13,7 @@ from tests.conftest import make_settings
 from tests.kernel.jobs.process import start
 from tests.siege import ticking
 from tests.siege.record import record
-from tests.siege.scale import scaled
+from tests.siege.scale import on_databases, scaled
 from xumi.kernel.db.session import unit_of_work
 from xumi.kernel.jobs.models import JobRow, ScheduleRun
 from xumi.kernel.resources import Resources
@@ -47,6 +47,7 @@ async def busiest(processes: "list[subprocess.Popen[str]]", since: int) -> int:
     return counts.index(max(counts))
 
 
+@on_databases("sqlite")
 async def test_every_tick_runs_once_while_the_busiest_process_is_killed(database_url: str) -> None:
     wanted, kills = scaled(1000), scaled(10)
     resources = Resources(make_settings(database_url))

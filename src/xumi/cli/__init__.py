@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from xumi.cli import account, command, config, database, doctor, events, jobs, routes, run, worker
+from xumi.cli import account, command, config, database, demo, doctor, events, jobs, routes, run, shop, worker
 from xumi.kernel.errors import APIException, StartError
 
 REFUSED, FAILED = 2, 1
@@ -27,9 +27,11 @@ app.command("init-db")(account.init_db)
 app.command("create-admin")(account.create_admin)
 app.add_typer(config.app, name="config")
 app.add_typer(database.app, name="db")
+app.add_typer(demo.app, name="demo")
 app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(jobs.schedule, name="schedule")
+app.add_typer(shop.app, name="shop")
 
 
 def _show_version(wanted: bool) -> None:

@@ -22,13 +22,17 @@ def init_db() -> None:
     print("The database is ready.")
 
 
-def prepare_database(app: "Application") -> None:
-    """Bring the database to head, make the first administrator if there is none, and tell a password that was made up."""
+def prepare_database(app: "Application") -> bool:
+    """Bring the database to head, make the first administrator if there is none, and tell a password that was made up.
+
+    Returns:
+        Whether an administrator was made: nobody has used the database before.
+    """
     from xumi.api import prepare
 
     made = asyncio.run(prepare(app))
     if made is None:
-        return
+        return False
     username, password = made
     told = (
         "the password of INITIAL_ADMIN_PASSWORD"
@@ -36,6 +40,7 @@ def prepare_database(app: "Application") -> None:
         else f"password {password} (shown only now)"
     )
     print(f"The first administrator was made: {username}, {told}", flush=True)
+    return True
 
 
 def create_admin(

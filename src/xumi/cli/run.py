@@ -34,6 +34,8 @@ def run(
 
         settings = settings_in_force(host=host, port=port, workers=workers)
         app = create_app(settings)
-        if settings.app_env != "production":
-            prepare_database(app)
+        if settings.app_env != "production" and prepare_database(app):
+            print(
+                "`xumi demo load` fills the shop with demo data, `xumi demo clear` takes it away.", flush=True
+            )
     serve("xumi.api:create_app", settings, app)

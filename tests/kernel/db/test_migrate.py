@@ -18,6 +18,7 @@ from xumi.kernel.db.engine import Database
 from xumi.kernel.db.migration_lint import lint
 from xumi.kernel.db.model import ModelBase
 from xumi.kernel.db.revisions import heads_reached, library
+from xumi.kernel.db.sqlite import virtual_tables
 from xumi.kernel.errors import StartError
 
 REVISIONS = [script.revision for script in reversed(list(library().scripts.walk_revisions()))]
@@ -88,6 +89,7 @@ async def test_every_constraint_has_a_name(own_url: str) -> None:
             for t in metadata.sorted_tables
             for c in t.constraints
             if t.name != "xumi_version"
+            and t.name not in virtual_tables(connection)
             # MySQL calls every primary key PRIMARY.
             and not (database.dialect == "mysql" and isinstance(c, PrimaryKeyConstraint))
         ]

@@ -126,6 +126,18 @@ async def test_nothing_is_remembered_while_a_transaction_writes(books: Database,
     assert len(counted) == 3
 
 
+async def test_tables_have_another_version_after_each_write(books: Database) -> None:
+    find = books.read.totals.version
+    both = frozenset({"t_book", "t_author"})
+    first, elsewhere = find(both), find(frozenset({"elsewhere"}))
+    assert first is not None
+    async with unit_of_work() as work:
+        await work.session.execute(delete(Book).where(Book.id == "nothing"))
+        assert find(both) is None
+    assert find(both) not in (None, first)
+    assert find(frozenset({"elsewhere"})) == elsewhere
+
+
 async def test_a_write_while_it_is_counted_is_not_missed(books: Database, counted: list[str]) -> None:
     released, original = asyncio.Event(), books.read.runner.fetch
 

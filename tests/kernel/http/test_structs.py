@@ -50,10 +50,20 @@ def shop() -> Router:
     async def leak() -> Total:
         return {"total": 3, "password_hash": "secret"}  # type: ignore[return-value]
 
+    @router.get("/remembered", public=True)
+    async def remembered() -> list[Item]:
+        return msgspec.Raw(b'[{"price":1,"name":"a"}]')  # type: ignore[return-value]
+
     return router
 
 
 both_ways = pytest.mark.parametrize("compiled", [True, False])
+
+
+@both_ways
+async def test_json_goes_as_it_is(serve: Serve, compiled: bool) -> None:
+    async with serve(shop(), compile_routes=compiled) as client:
+        assert (await client.get("/remembered")).json()["data"] == [{"price": 1, "name": "a"}]
 
 
 @both_ways

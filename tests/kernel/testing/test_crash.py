@@ -126,6 +126,12 @@ def test_one_transaction_is_whole(make: Make) -> None:
     assert list(map(say, killed)) == [*INSERTS, "before COMMIT", "after COMMIT", *RESPONSE]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_part_of_the_points_can_be_chosen(make: Make) -> None:
+    killed = crash_sweep(*make("whole"), every=3)
+    assert list(map(say, killed)) == ["before INSERT INTO entry", "after COMMIT", "before response.body"]
+
+
 def test_two_transactions_are_found_between_them(make: Make) -> None:
     with pytest.raises(AssertionError) as found:
         crash_sweep(*make("halves"))

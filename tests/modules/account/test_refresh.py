@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from tests.modules.account.conftest import Person, SignIn
+from tests.siege.scale import scaled
 from xumi.api import Application
 from xumi.kernel import clock
 from xumi.kernel.auth.refresh import digest
@@ -70,7 +71,8 @@ async def test_the_old_way_takes_the_token_from_the_header(
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("races", [5, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.siege
+@pytest.mark.parametrize("races", [scaled(50)])
 async def test_fifty_parallel_uses_give_one_successor_each_time(
     app: Application, client: httpx.AsyncClient, sign_up: SignIn, races: int
 ) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import event, insert
 
 from tests.conftest import sign_in
 from tests.modules.organization.conftest import Join, create_department
-from tests.modules.organization.shop import ShopBase, ShopOrder, make_app
+from tests.modules.organization.deal import Deal, DealBase, make_app
 from xumi.api import Application
 from xumi.kernel import copies
 from xumi.kernel.config import Settings
@@ -22,31 +22,31 @@ pytestmark = pytest.mark.anyio
 # What a test says of who may do what does not depend on the database.
 on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-ORDERS = "/api/v1/orders"
+DEALS = "/api/v1/deals"
 SCOPES = "/api/v1/roles/user/scopes"
 
 
 @pytest.fixture
 async def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Application]:
-    """The application with orders in it; it looks for changes of other workers only when a test says so."""
+    """The application with deals in it; it looks for changes of other workers only when a test says so."""
     monkeypatch.setattr(copies, "POLL_SECONDS", 3600)
     application = make_app(settings)
     async with running(application):
         async with application.resources.database.engine.begin() as connection:
-            await connection.run_sync(ShopBase.metadata.create_all)
+            await connection.run_sync(DealBase.metadata.create_all)
         yield application
 
 
 async def give(admin: httpx.AsyncClient, kind: str, departments: tuple[str, ...] = ()) -> None:
     """Say what the role `user` reaches."""
-    rule = {"resource": "shop-order", "kind": kind, "departments": list(departments)}
+    rule = {"resource": "deal", "kind": kind, "departments": list(departments)}
     response = await admin.put(SCOPES, json={"scopes": [rule]})
     assert response.status_code == 204, response.text
 
 
 @pytest.fixture
 async def place(app: Application, admin: httpx.AsyncClient, join: Join) -> dict[str, Any]:
-    """zoe in `sales`, which has `shop` below it, beside `labs`; an order of each department and one of zoe's own."""
+    """zoe in `sales`, which has `shop` below it, beside `labs`; a deal of each department and one of zoe's own."""
     sales = await create_department(admin, "sales")
     shop, labs = await create_department(admin, "shop", sales), await create_department(admin, "labs")
     zoe, client = await join("zoe")
@@ -61,19 +61,19 @@ async def place(app: Application, admin: httpx.AsyncClient, join: Join) -> dict[
         {"id": "o-zoe", "department_id": None, "owner_id": zoe, "amount": 4},
     ]
     async with app.resources.database.engine.begin() as connection:
-        await connection.execute(insert(ShopOrder), rows)
+        await connection.execute(insert(Deal), rows)
     return {"zoe": client, "zoe_id": zoe, "sales": sales, "shop": shop, "labs": labs}
 
 
 async def seen(client: httpx.AsyncClient) -> set[str]:
-    """The orders that a list, its total, a file and single reads agree on."""
-    page = (await client.get(ORDERS)).json()["data"]
+    """The deals that a list, its total, a file and single reads agree on."""
+    page = (await client.get(DEALS)).json()["data"]
     found = {item["id"] for item in page["items"]}
     assert page["total"] == len(found)
-    file = (await client.get(ORDERS, params={"export": "csv"})).text.splitlines()[1:]
+    file = (await client.get(DEALS, params={"export": "csv"})).text.splitlines()[1:]
     assert {line.split(",")[0] for line in file} == found
-    for order in ("o-sales", "o-shop", "o-labs", "o-zoe"):
-        assert (await client.get(f"{ORDERS}/{order}")).status_code == (200 if order in found else 404)
+    for deal in ("o-sales", "o-shop", "o-labs", "o-zoe"):
+        assert (await client.get(f"{DEALS}/{deal}")).status_code == (200 if deal in found else 404)
     return found
 
 
@@ -98,27 +98,27 @@ async def test_each_kind_opens_what_it_says(admin: httpx.AsyncClient, place: dic
 async def test_writes_keep_to_what_is_seen(admin: httpx.AsyncClient, place: dict[str, Any]) -> None:
     zoe = place["zoe"]
     await give(admin, "department-tree")
-    assert (await zoe.patch(f"{ORDERS}/o-shop")).status_code == 204
-    assert (await zoe.patch(f"{ORDERS}/o-labs")).status_code == 404
-    assert (await zoe.post(f"{ORDERS}/double")).status_code == 204
+    assert (await zoe.patch(f"{DEALS}/o-shop")).status_code == 204
+    assert (await zoe.patch(f"{DEALS}/o-labs")).status_code == 404
+    assert (await zoe.post(f"{DEALS}/double")).status_code == 204
     assert await amounts(admin) == {"o-sales": 2, "o-shop": 8, "o-labs": 3, "o-zoe": 4}
     for department, status in (("sales", 201), ("shop", 201), ("labs", 403)):
         body = {"department_id": place[department], "amount": 1}
-        assert (await zoe.post(ORDERS, json=body)).status_code == status
-    assert (await zoe.delete(ORDERS)).status_code == 204
+        assert (await zoe.post(DEALS, json=body)).status_code == status
+    assert (await zoe.delete(DEALS)).status_code == 204
     assert set(await amounts(admin)) == {"o-labs", "o-zoe"}
 
 
 async def amounts(admin: httpx.AsyncClient) -> dict[str, int]:
-    """All orders."""
-    items = (await admin.get(ORDERS)).json()["data"]["items"]
+    """All deals."""
+    items = (await admin.get(DEALS)).json()["data"]["items"]
     return {item["id"]: item["amount"] for item in items}
 
 
 async def test_a_public_route_shows_nothing_unless_it_says_so(
     client: httpx.AsyncClient, place: dict[str, Any]
 ) -> None:
-    response = await client.get(f"{ORDERS}/open")
+    response = await client.get(f"{DEALS}/open")
     assert response.json()["data"] == {"seen": 0, "all": 4}
 
 
@@ -162,7 +162,7 @@ async def test_a_worker_looks_by_itself(
         there.headers = place["zoe"].headers
         await give(admin, "own")
         async with asyncio.timeout(20):
-            while (await there.get(ORDERS)).json()["data"]["total"] != 1:
+            while (await there.get(DEALS)).json()["data"]["total"] != 1:
                 await asyncio.sleep(0.05)
 
 
@@ -189,16 +189,16 @@ async def test_a_request_asks_no_more_of_the_database_than_without_a_scope(
     engine = app.resources.database.engine.sync_engine
     event.listen(engine, "before_cursor_execute", lambda *told: note(told[2]))
     assert await seen(place["zoe"]) == {"o-sales", "o-shop"}
-    # A page and four orders; the file streams.
+    # A page and four deals; the file streams.
     assert len(statements) == 5
-    assert all("t_shop_order" in statement for statement in statements)
+    assert all("t_deal" in statement for statement in statements)
 
 
 @on_one_database
 async def test_rules_that_cannot_be_are_refused_and_named(
     admin: httpx.AsyncClient, place: dict[str, Any]
 ) -> None:
-    good = {"resource": "shop-order", "kind": "own"}
+    good = {"resource": "deal", "kind": "own"}
     for rules, field in (
         ([{"resource": "nothing", "kind": "own"}], "scopes.0.resource"),
         ([good, good], "scopes.1.resource"),
@@ -216,8 +216,8 @@ async def test_rules_that_cannot_be_are_refused_and_named(
 async def test_rules_are_read_as_they_were_set(admin: httpx.AsyncClient, place: dict[str, Any]) -> None:
     await give(admin, "custom", (place["labs"],))
     found = (await admin.get(SCOPES)).json()["data"]
-    assert found["scopes"] == [{"resource": "shop-order", "kind": "custom", "departments": [place["labs"]]}]
-    assert "shop-order" in found["resources"]
+    assert found["scopes"] == [{"resource": "deal", "kind": "custom", "departments": [place["labs"]]}]
+    assert "deal" in found["resources"]
     assert (await admin.delete(f"/api/v1/departments/{place['labs']}")).status_code == 204
     assert (await admin.get(SCOPES)).json()["data"]["scopes"][0]["departments"] == []
     assert await seen(place["zoe"]) == set()
@@ -244,7 +244,7 @@ async def test_nobody_gives_a_wider_scope_than_his_own(
     given = set()
     for kind in ("all", "department", "department-tree", "own", "sales", "labs"):
         listed = [place[kind]] if kind in place else []
-        rule = {"resource": "shop-order", "kind": "custom" if listed else kind, "departments": listed}
+        rule = {"resource": "deal", "kind": "custom" if listed else kind, "departments": listed}
         response = await place["zoe"].put("/api/v1/roles/clerk/scopes", json={"scopes": [rule]})
         if response.status_code == 204:
             given.add(kind)
@@ -257,14 +257,14 @@ async def test_nobody_gives_a_wider_scope_than_his_own(
 def grant(app: Application, *permissions: str) -> None:
     """Let the role `user` do more."""
     access = app.resources.access
-    access.replace_roles({"admin": {"*"}, "user": {"shop-order:list", "shop-order:change", *permissions}})
+    access.replace_roles({"admin": {"*"}, "user": {"deal:list", "deal:change", *permissions}})
 
 
 @on_one_database
 async def test_a_wider_rule_that_is_there_may_stay(
     app: Application, admin: httpx.AsyncClient, place: dict[str, Any]
 ) -> None:
-    rule = {"resource": "shop-order", "kind": "all"}
+    rule = {"resource": "deal", "kind": "all"}
     assert (await admin.put("/api/v1/roles/clerk/scopes", json={"scopes": [rule]})).status_code == 204
     grant(app, "scope:replace")
     assert (await place["zoe"].put("/api/v1/roles/clerk/scopes", json={"scopes": [rule]})).status_code == 204
@@ -293,7 +293,7 @@ async def clone(client: httpx.AsyncClient) -> tuple[int, int]:
 
 
 async def test_a_clone_opens_what_its_original_does(admin: httpx.AsyncClient, place: dict[str, Any]) -> None:
-    rule = {"resource": "shop-order", "kind": "custom", "departments": [place["labs"]]}
+    rule = {"resource": "deal", "kind": "custom", "departments": [place["labs"]]}
     assert (await admin.put("/api/v1/roles/clerk/scopes", json={"scopes": [rule]})).status_code == 204
     assert await clone(admin) == (201, 201)
     found = (await admin.get("/api/v1/roles/copy/scopes")).json()["data"]
@@ -307,7 +307,7 @@ async def test_a_clone_opens_what_its_original_does(admin: httpx.AsyncClient, pl
     assert await seen(place["zoe"]) == {"o-labs"}
     entries = (await admin.get("/api/v1/audit", params={"subject": "role:copy"})).json()["data"]["items"]
     assert {entry["action"]: entry["after"] for entry in entries}["scope.replaced"] == {
-        "shop-order": {"kind": "custom", "departments": [place["labs"]]}
+        "deal": {"kind": "custom", "departments": [place["labs"]]}
     }
 
 
@@ -321,7 +321,7 @@ async def test_nobody_clones_a_wider_scope_than_his_own(
     cloned = set()
     for kind in ("all", "department", "department-tree", "own", "sales", "labs"):
         listed = [place[kind]] if kind in place else []
-        rule = {"resource": "shop-order", "kind": "custom" if listed else kind, "departments": listed}
+        rule = {"resource": "deal", "kind": "custom" if listed else kind, "departments": listed}
         assert (await admin.put("/api/v1/roles/clerk/scopes", json={"scopes": [rule]})).status_code == 204
         grant(app, "role:create")
         answer = await clone(place["zoe"])

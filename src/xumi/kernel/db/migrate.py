@@ -154,7 +154,7 @@ async def drift(url: str) -> list[str]:
     """How the database differs from the models that have been imported; empty if it does not."""
 
     def work(connection: Connection) -> list[str]:
-        context = MigrationContext.configure(connection, opts=_compare_options(None))
+        context = MigrationContext.configure(connection, opts=_compare_options(connection, None))
         return [describe(change) for change in compare_metadata(context, ModelBase.metadata)]
 
     return await _connected(url, work)
@@ -183,7 +183,7 @@ async def write(url: str, message: str, owner: Owner, *, autogenerate: bool) -> 
     """Write a new revision of an owner."""
 
     def work(connection: Connection) -> Path:
-        options = {"connection": connection, **_compare_options(owner)}
+        options = {"connection": connection, **_compare_options(connection, owner)}
         config = Config(attributes={"options": options}, cmd_opts=Namespace(quiet=True))
         config.set_main_option("script_location", str(ENVIRONMENT).replace("%", "%%"))
         config.set_main_option("path_separator", "newline")
@@ -292,17 +292,21 @@ def _status(connection: Connection, owner: Owner) -> Status:
     return Status(owner.name, current, owner.head(), steps, adoptable)
 
 
-def _compare_options(owner: Owner | None) -> dict[str, Any]:
+def _compare_options(connection: Connection, owner: Owner | None) -> dict[str, Any]:
     """How models and database are compared; with an owner, only his tables are.
 
     A table in the database that no model knows counts as a difference, unless it belongs to the other owner or notes revisions.
+    SQLite's virtual tables and those that they keep their data in are not compared: a model cannot say what they are. Nor is an
+    index that `ddl_if` keeps away from this kind of database.
     """
-    noted = {"xumi_version", "project_version"}
+    passed_over = {"xumi_version", "project_version", *sqlite.virtual_tables(connection)}
 
     def include(item: Any, name: str | None, kind: str, reflected: bool, _other: Any) -> bool:
+        if kind == "index" and item._ddl_if is not None:
+            return bool(item._ddl_if.dialect == connection.dialect.name)
         if kind != "table" or not isinstance(item, Table):
             return True
-        if name in noted:
+        if name in passed_over:
             return False
         known = ModelBase.metadata.tables.get(str(item.key))
         if owner is None:

@@ -28,7 +28,7 @@ _MAX_INT = 10**_MAX_DIGITS
 _MAX_CELL_CHARACTERS = 32_767
 
 # Spreadsheets run a text that begins like this as a formula; see OWASP, "CSV Injection".
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # XML 1.0 has no way to write these.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SPECIAL = re.compile("[&<>\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -109,7 +109,8 @@ def _to_csv(value: Any) -> Any:
 
 
 def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    # One that has apostrophes before a formula gets one more, so that whoever reads the file can take one away again.
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
 
 
 class _Pipe(io.RawIOBase):

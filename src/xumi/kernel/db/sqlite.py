@@ -61,6 +61,14 @@ def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
+def virtual_tables(connection: Connection) -> set[str]:
+    """The virtual tables of a database, such as those of FTS5, and the shadow tables that they keep their data in."""
+    if connection.dialect.name != "sqlite":
+        return set()
+    listed = connection.exec_driver_sql("PRAGMA table_list").mappings()
+    return {row["name"] for row in listed if row["type"] in ("virtual", "shadow")}
+
+
 def _reads(statement: str, context: ExecutionContext | None) -> bool:
     invoked = context.invoked_statement if context is not None and context.compiled is not None else None
     if isinstance(invoked, GenerativeSelect):

@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
+from functools import lru_cache
 from time import monotonic
 from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
@@ -93,6 +94,10 @@ class Totals:
             task.add_done_callback(lambda done: self._forget_count(place, done))
         return Total(await asyncio.shield(task), 0.0)
 
+    def version(self, tables: Tables) -> tuple[int, ...] | None:
+        """Another one after each write of this process to these tables; None while one is under way."""
+        return None if self._is_being_written(tables) else self._written(tables)
+
     async def _count(self, query: Query, writes: _Writes, count: Callable[[Query], Awaitable[int]]) -> int:
         counted_at = monotonic()
         value = await count(query)
@@ -114,7 +119,7 @@ class Totals:
         return tuple([self._writes.get(table, 0) for table in (ANY_TABLE, *sorted(tables))])
 
     def _is_being_written(self, tables: Tables) -> bool:
-        return any(
+        return len(self._open) > 0 and any(
             ANY_TABLE in written or ANY_TABLE in tables or not tables.isdisjoint(written)
             for written in self._open.values()
         )
@@ -180,6 +185,12 @@ def _written_by(statement: str, context: Any) -> Tables:
 
 def _with_dependents(table: Table) -> Tables:
     """The table and those that the database changes along with it, by a foreign key's ON DELETE or ON UPDATE."""
+    return _find_dependents(table, len(table.metadata.tables))
+
+
+# Going through all tables takes longer than most statements; the number of tables tells when there is another one.
+@lru_cache(maxsize=1024)
+def _find_dependents(table: Table, _tables: int) -> Tables:
     found = {table}
     waiting = [table]
     while waiting:

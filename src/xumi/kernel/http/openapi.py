@@ -138,7 +138,8 @@ def _complete(operation: dict[str, Any], route: Route, envelope: Envelope) -> No
                 example = declared["content"]["application/json"]["example"]
                 _, body = envelope.success(int(status), example)
                 content["example"] = msgspec.to_builtins(body)
-    responses.pop("422", None)
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
     responses["default"] = {
         "description": "An error; its code is explained in the list of errors.",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},

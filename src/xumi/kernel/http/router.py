@@ -165,6 +165,9 @@ class Route(APIRoute):
         data: object = result
         if status == 204:
             data = None
+        elif isinstance(result, msgspec.Raw):
+            # JSON already: what is remembered need not be encoded each time.
+            pass
         elif not isinstance(result, msgspec.Struct) or self.structs.answer not in (None, type(result)):
             data = msgspec.Raw(self._encode(result))
         status, body = current().resources.envelope.success(status, data)

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 
 import httpx
 
-from xumi.kernel.testing.crash_points import ANNOUNCEMENT, COUNT_PATH, FLOW_HEADER, GO_ON, TASKS
+from xumi.kernel.testing.crash_points import ANNOUNCEMENT, COUNT_PATH, EVERY, FLOW_HEADER, GO_ON, TASKS
 from xumi.kernel.testing.postgres import free_port
 from xumi.kernel.testing.server import RunningServer, run_server, wait_for_address
 
@@ -54,6 +54,7 @@ def crash_sweep(
     *,
     tasks: Collection[str] = (),
     max_points: int = 200,
+    every: int = 1,
 ) -> list[str]:
     """Kill the server at the first point of the flow, start it, check, retry, check; then at the second, until the flow runs through.
 
@@ -62,7 +63,8 @@ def crash_sweep(
         directory: the server's working directory.
         environment: its settings; a database that is migrated already, and a signing key, last from one start to the next.
         tasks: names of background work that is killed too (`resources.context(name)`); then `act` must wait for its end.
-        max_points: where to give up.
+        max_points: after how many kills to give up.
+        every: kill at the first point and then at every so manieth, where all would take too long.
 
     Returns:
         The points at which the server was killed, in their order.
@@ -70,7 +72,7 @@ def crash_sweep(
     Raises:
         AssertionError: of `act` or `check`, with a note that names the point; or the flow has more points than `max_points`.
     """
-    settings = {**environment, "APP_ENV": "test", TASKS: ",".join(tasks)}
+    settings = {**environment, "APP_ENV": "test", TASKS: ",".join(tasks), EVERY: str(every)}
     command = (sys.executable, "-m", "xumi.kernel.testing.crash_points", "run", "--port", str(free_port()))
     killed: list[str] = []
     with (
@@ -89,7 +91,7 @@ def crash_sweep(
             killed.append(point)
             server.process.send_signal(GO_ON)
             wait_for_address(server)
-            place = f"a kill at point {len(killed)}, {point}"
+            place = f"a kill at point {(len(killed) - 1) * every + 1}, {point}"
             with _noted(f"after {place}"):
                 flow.check(state, acknowledged)
             _do(flow, client, state, f"at the retry after {place}")

@@ -26,6 +26,8 @@ from typing import Any
 
 TASKS = "XUMI_TEST_CRASH_TASKS"
 """Environment variable: names of commands, jobs or chores, joined by commas, whose points count too after the first flow's request."""
+EVERY = "XUMI_TEST_CRASH_EVERY"
+"""Environment variable: the server kills itself at point 1, and then at every so manieth; by default at each."""
 FLOW_HEADER = "x-xumi-test-flow"
 COUNT_PATH = "/xumi-test-points"
 """Answers with the number of points that were passed, when no request of the flow is in progress."""
@@ -248,7 +250,7 @@ def main() -> None:
     for module in ("xumi.cli", "xumi.api", "xumi.kernel.http.server"):
         importlib.import_module(module)
     signal.pthread_sigmask(signal.SIG_BLOCK, {GO_ON})
-    for crash_at in itertools.count(1):
+    for crash_at in itertools.count(1, int(os.environ.get(EVERY, "1"))):
         child = os.fork()
         if child == 0:
             count(crash_at)

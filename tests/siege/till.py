@@ -1,10 +1,10 @@
-"""A project with a feature `shop`, whose consumer notes each event in a table, and what was noted in the end."""
+"""A project with a feature `till`, whose consumer notes each event in a table, and what was noted in the end."""
 
 from pathlib import Path
 
 INIT = """from xumi.kernel import Module
 
-MODULE = Module(name="shop", title_en="Shop", title_zh="店")
+MODULE = Module(name="till", title_en="Till", title_zh="收银")
 """
 MODELS = '''from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -12,14 +12,14 @@ from xumi.kernel import ModelBase
 
 
 class Order(ModelBase):
-    __tablename__ = "shop_order"
+    __tablename__ = "till_order"
     number: Mapped[int]
 
 
 class Effect(ModelBase):
     """No key keeps an effect from happening twice: this is counted."""
 
-    __tablename__ = "shop_effect"
+    __tablename__ = "till_effect"
     order_id: Mapped[str] = mapped_column(String(26))
     number: Mapped[int]
     sent_at: Mapped[float]
@@ -30,7 +30,7 @@ EVENTS = """from xumi.kernel import Event
 
 
 class OrderChanged(Event):
-    name = "shop.order_changed"
+    name = "till.order_changed"
     aggregate = "order_id"
 
     order_id: str
@@ -38,8 +38,8 @@ class OrderChanged(Event):
     sent_at: float
 """
 CONSUMERS = """import time
-from modules.shop.events import OrderChanged
-from modules.shop.models import Effect
+from modules.till.events import OrderChanged
+from modules.till.models import Effect
 from xumi.kernel import consumer
 
 
@@ -52,8 +52,8 @@ async def note(session, event):
 """
 API = '''import time
 from sqlalchemy import select
-from modules.shop.events import OrderChanged
-from modules.shop.models import Order
+from modules.till.events import OrderChanged
+from modules.till.models import Order
 from xumi.kernel import Session, get_router, publish
 
 router = get_router()
@@ -84,9 +84,9 @@ FILES = {
 }
 
 
-def write_shop(directory: Path) -> None:
+def write_till(directory: Path) -> None:
     """Put the feature into a project."""
-    folder = directory / "modules" / "shop"
+    folder = directory / "modules" / "till"
     folder.mkdir(parents=True)
     for name, text in FILES.items():
         (folder / f"{name}.py").write_text(text)
@@ -105,7 +105,7 @@ async def main(count, per_second):
     settings = load().settings
     use(settings)
     discover(settings.modules)
-    from modules.shop.events import OrderChanged
+    from modules.till.events import OrderChanged
     from xumi.kernel import publish
 
     resources = Resources(settings.model_copy(update={"worker_enabled": False}))

@@ -1,0 +1,1 @@
+"""The catalogue's endpoints: for customers, and under `/api/v1/shop` for the staff."""

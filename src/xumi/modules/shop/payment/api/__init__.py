@@ -1,0 +1,1 @@
+"""The endpoints of payments: for customers, and under `/api/v1/shop` for the staff."""
