@@ -24,7 +24,7 @@ from xumi.kernel.testing.mariadb import MISSING, MariadbServer
 from xumi.kernel.testing.postgres import PostgresServer
 from xumi.kernel.testing.server import RunningServer, run_server
 
-pytest_plugins = ["pytester", "xumi.kernel.testing.guards"]
+pytest_plugins = ["pytester", "xumi.kernel.testing.guards", "tests.time_limit"]
 
 PASSWORD = "correct horse battery staple"
 TEMPLATE = "xumi_template"

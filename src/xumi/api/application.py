@@ -1,6 +1,7 @@
 """Puts the application together; `xumi run` calls this."""
 
 import threading
+import weakref
 from collections.abc import Sequence
 
 import msgspec
@@ -26,25 +27,33 @@ from xumi.modules.menu.service import seed as seed_menus
 class Application(Pipeline):
     """The ASGI application of one process, with the features it was made of."""
 
+    fastapi: FastAPI
+
     def __init__(self, settings: Settings, features: Sequence[Feature]) -> None:
         fastapi = FastAPI(title="Xumi", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
         routes = [route for feature in features for route in feature.routes]
         routes += _own_routes(health.router)
-        document: list[bytes] = []
-        one_at_a_time = threading.Lock()
+        self._document = b""
+        self._documenting = threading.Lock()
+        # FastAPI's caches keep every handler that they have seen: none of them may hold the application.
+        myself = weakref.ref(self)
 
         def build() -> bytes:
-            with one_at_a_time:
-                if not document:
-                    made = build_document(fastapi, table, self.resources.envelope)
-                    document.append(msgspec.json.encode(made))
-            return document[0]
+            application = myself()
+            assert application is not None
+            return application._build_document()
 
         if settings.docs_enabled:
             routes += _own_routes(documentation_router(build))
-        table = RouteTable(routes)
         fastapi.router.routes[:] = routes
-        super().__init__(Resources(settings, features), table, fastapi)
+        super().__init__(Resources(settings, features), RouteTable(routes), fastapi)
+
+    def _build_document(self) -> bytes:
+        with self._documenting:
+            if not self._document:
+                made = build_document(self.fastapi, self.table, self.resources.envelope)
+                self._document = msgspec.json.encode(made)
+        return self._document
 
 
 def _own_routes(router: Router) -> list[Route]:

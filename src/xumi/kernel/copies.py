@@ -24,7 +24,7 @@ from xumi.kernel.db.read import primary
 from xumi.kernel.log import logger
 
 POLL_SECONDS = 0.5
-TIMEOUT_SECONDS = 5
+TIMEOUT_SECONDS = 10
 """How long one copy may take to read what is new."""
 STALE_SECONDS = 30
 """After how long without having read it the log complains."""

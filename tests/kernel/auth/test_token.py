@@ -23,7 +23,8 @@ def refusal(issuer: TokenIssuer, token: str) -> object:
     return caught.value.code
 
 
-GENUINE, LIFE = make_issuer().issue_access(USER, SESSION, ("user",), 3)
+# It is made when the tests are collected, and lives longer than they run.
+GENUINE, _ = make_issuer(seconds=86_400).issue_access(USER, SESSION, ("user",), 3)
 FORGERIES = forgeries(GENUINE, SECRET)
 
 
