@@ -23,6 +23,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -49,7 +50,7 @@ def main() -> int:
     for number in STOP_SIGNALS:
         signal.signal(number, _stop)
     signal.alarm(LONGEST_RUN_SECONDS)
-    date, cores = datetime.now(UTC), _cores()
+    date, cores = datetime.now(UTC), find_cores()
     if cores.load is None:
         print(
             "Only one core, or no way to pin: servers and load disturb each other; compare nothing but the order."
@@ -196,7 +197,9 @@ def _call(server: Server, request: Request, status: int = 200) -> Any:
     return body
 
 
-def _cores() -> Cores:
+@cache
+def find_cores() -> Cores:
+    """The core of the servers and that of everything else; found before this process is held to one of them."""
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return Cores(allowed[0], allowed[1]) if len(allowed) > 1 else Cores(None, None)
 

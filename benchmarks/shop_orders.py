@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.load import Load, Outcome, Request, send
-from benchmarks.run import _cores, make_environment
+from benchmarks.run import find_cores, make_environment
 from benchmarks.servers import BenchmarkError, Server, Variant, _xumi, serve
 from tests.conftest import migrate
 from tests.modules.shop.market import SIGNING_KEY, Market, open_market
@@ -71,7 +71,7 @@ def _bare(url: str, seconds: float, core: int | None) -> dict[str, float]:
 
 def measure(rounds: int, seconds: float) -> dict[str, float]:
     """Medians of rates and p99, and their ratio, over rounds in turn."""
-    cores = _cores()
+    cores = find_cores()
     with tempfile.TemporaryDirectory(prefix="xumi-bench-") as temporary, PostgresServer() as postgres:
         folder, url = Path(temporary), postgres.create_database("bench")
         migrate(url)
@@ -79,6 +79,8 @@ def measure(rounds: int, seconds: float) -> dict[str, float]:
             "DATABASE_URL": url,
             "JWT_SECRET_KEY": SIGNING_KEY,
             "RATE_LIMIT_ENABLED": "false",
+            # Events wait: nobody consumes them beside the bare driver either.
+            "WORKER_ENABLED": "false",
         }
         with serve([Variant("xumi", "Xumi", _xumi)], environment, folder, cores.servers) as (server,):
             server.wait_until_ready("/health")
@@ -107,7 +109,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
     arguments = parser.parse_args()
-    if (load := _cores().load) is not None:
+    if (load := find_cores().load) is not None:
         os.sched_setaffinity(0, {load})  # what is started from here, PostgreSQL too, inherits it
     try:
         found = measure(arguments.rounds, arguments.seconds)

@@ -23,7 +23,7 @@ from sqlalchemy import text
 
 from benchmarks.load import Request
 from benchmarks.measure import play, summarise
-from benchmarks.run import _call, _cores, make_environment
+from benchmarks.run import _call, find_cores, make_environment
 from benchmarks.servers import BenchmarkError, Server, Variant, _uvicorn, _xumi, serve
 from xumi.api import create_app, prepare
 from xumi.kernel.config import Settings
@@ -116,7 +116,7 @@ def _same(servers: Sequence[Server], request: Request) -> None:
 
 
 def _measure(name: str, rounds: int, seconds: float) -> None:
-    cores, environment = _cores(), make_environment()
+    cores, environment = find_cores(), make_environment()
     with tempfile.TemporaryDirectory(prefix="xumi-bench-") as temporary:
         folder = Path(temporary)
         with _database(name, folder) as url:
@@ -149,7 +149,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
     arguments = parser.parse_args()
-    if (load := _cores().load) is not None:
+    if (load := find_cores().load) is not None:
         os.sched_setaffinity(0, {load})  # what is started from here, PostgreSQL too, inherits it
     try:
         for name in ("sqlite", "postgresql"):

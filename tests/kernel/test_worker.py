@@ -80,7 +80,7 @@ async def test_what_another_process_announces_wakes(resources: Resources, databa
     with other.context("other"):
         async with unit_of_work() as work:
             await work.session.execute(text("UPDATE account_user SET epoch = epoch + 1"))
-            await other.notifier.announce(work.session, "counting")
+            other.notifier.announce_after(work, "counting")
             steps = chore.steps
             await asyncio.sleep(0.2)
             assert chore.steps == steps

@@ -37,7 +37,7 @@ async def enqueue(job: Any, count: int, **arguments: Any) -> None:
     ]
     async with unit_of_work() as work:
         await work.session.execute(insert(JobRow.__table__), rows)
-        await current().resources.notifier.announce(work.session, "jobs")
+        current().resources.notifier.announce_after(work, "jobs")
 
 
 async def states() -> Counter[str]:

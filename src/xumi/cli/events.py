@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncSession
-
+    from xumi.kernel.db.session import UnitOfWork
     from xumi.kernel.resources import Resources
 
 T = TypeVar("T")
@@ -22,7 +21,7 @@ def dead(limit: Annotated[int, typer.Option(help="How many at most.")] = 100) ->
     from xumi.cli.terminal import print_table
     from xumi.kernel.events import dead_letter
 
-    found = _run(lambda session, _: dead_letter.list_dead(session, limit))
+    found = _run(lambda work, _: dead_letter.list_dead(work.session, limit))
     if not found:
         print("No delivery was given up.")
         return
@@ -47,7 +46,7 @@ def show(event: Annotated[str, typer.Argument(help="The event's id.")]) -> None:
     from xumi.kernel.errors import StartError
     from xumi.kernel.events import dead_letter
 
-    found = _run(lambda session, _: dead_letter.show(session, event))
+    found = _run(lambda work, _: dead_letter.show(work.session, event))
     if found is None:
         raise StartError(f"There is no event {event!r}; delivered ones are kept for some days only.")
     head, deliveries = found
@@ -70,7 +69,7 @@ def replay(
 
     if (event is None) is not every:
         raise typer.BadParameter("give an event's id, or --all")
-    count = _run(lambda session, held: dead_letter.replay(session, held, event=event, consumer=consumer))
+    count = _run(lambda work, held: dead_letter.replay(work, held, event=event, consumer=consumer))
     print(f"{count} {'delivery begins' if count == 1 else 'deliveries begin'} again.")
 
 
@@ -81,8 +80,9 @@ def lag() -> None:
     from xumi.kernel.events import dead_letter
     from xumi.kernel.events.consumer import consumers, find_consumer
 
-    async def look(session: "AsyncSession", _: "Resources") -> "tuple[list[dead_letter.Backlog], int]":
+    async def look(work: "UnitOfWork", _: "Resources") -> "tuple[list[dead_letter.Backlog], int]":
         names = [each.name for each in consumers()]
+        session = work.session
         return await dead_letter.backlogs(session, names), await dead_letter.count_unsorted(session)
 
     backlogs, unsorted = _run(look)
@@ -99,7 +99,7 @@ def lag() -> None:
     print(f"{unsorted} events wait to be handed out.")
 
 
-def _run(work: "Callable[[AsyncSession, Resources], Awaitable[T]]") -> T:
+def _run(work: "Callable[[UnitOfWork, Resources], Awaitable[T]]") -> T:
     """Run with the application's database, in a transaction."""
     from xumi.cli.terminal import settings_in_force
     from xumi.kernel import log
@@ -118,7 +118,7 @@ def _run(work: "Callable[[AsyncSession, Resources], Awaitable[T]]") -> T:
         try:
             with resources.context("xumi events"):
                 async with unit_of_work() as unit:
-                    return await work(unit.session, resources)
+                    return await work(unit, resources)
         finally:
             await resources.database.close()
 

@@ -149,7 +149,7 @@ def _switch(name: str, change: "Callable[[AsyncSession, str], Awaitable[bool]]",
 
     async def write(work: "UnitOfWork") -> bool:
         changed = await change(work.session, name)
-        await current().resources.notifier.announce(work.session, TOPIC)
+        current().resources.notifier.announce_after(work, TOPIC)
         return changed
 
     if not _run("schedule", write):

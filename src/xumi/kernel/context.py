@@ -70,6 +70,12 @@ activate = _current.set
 deactivate = _current.reset
 
 
+def find_actor_id() -> str | None:
+    """The id of the user who asks for what runs now; None for nobody, and for the system."""
+    context = _current.get()
+    return context.principal.user_id if context is not None and context.principal is not None else None
+
+
 def current() -> Context:
     """The running work's context.
 

@@ -12,15 +12,30 @@ from hashlib import blake2b
 from typing import Any, cast
 
 from pydantic import BaseModel
-from sqlalchemy import CursorResult, Index, String, Text, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    CursorResult,
+    Index,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from xumi.kernel import clock
+from xumi.kernel.db.direct import execute
 from xumi.kernel.db.model import Blob, ModelBase
 from xumi.kernel.db.read import fetch_one, primary
-from xumi.kernel.db.session import unit_of_work
+from xumi.kernel.db.session import UnitOfWork, unit_of_work
 from xumi.kernel.ids import KEY_LENGTH
 
 KEPT_HOURS = 24
@@ -41,6 +56,14 @@ class IdempotencyKey(ModelBase):
     created_at: Mapped[datetime]
 
     __table_args__ = (Index("ix_kernel_idempotency_key_created_at", "created_at"),)
+
+
+_table = cast(Table, IdempotencyKey.__table__)
+_BY_KEY = select(_table).where(_table.c.id == bindparam("key"))
+_TRY_LOCK = select(
+    func.pg_try_advisory_xact_lock(bindparam("number", type_=BigInteger)),
+    exists().where(_table.c.id == bindparam("key")),
+)
 
 
 class Answer(BaseModel):
@@ -78,16 +101,16 @@ def _oldest() -> datetime:
 
 async def find_answer(key: str) -> StoredAnswer | None:
     """How a key was answered, in one read outside any transaction; it may be outdated."""
-    statement = select(IdempotencyKey).where(IdempotencyKey.id == key)
     with primary():
-        found = await fetch_one(statement, StoredAnswer)
+        found = await fetch_one(_BY_KEY, StoredAnswer, {"key": key})
     return found and StoredAnswer.model_validate(found, from_attributes=True)
 
 
 async def claim(session: AsyncSession, key: str, fingerprint: str, *, outdated: bool = False) -> None:
     """Take a key for this transaction.
 
-    PostgreSQL says at once that somebody else has it; the others wait for his end: SQLite has one writer at a time, and
+    PostgreSQL says at once that somebody else has it, and its lock holds the key until the answer is inserted with the commit. On the
+    others the row is inserted here, and whoever comes second waits for the first one's end: SQLite has one writer at a time, and
     MySQL's unique index makes the second insert wait.
 
     Args:
@@ -100,23 +123,34 @@ async def claim(session: AsyncSession, key: str, fingerprint: str, *, outdated: 
         KeyRunning: another transaction has it.
         KeyTaken: another transaction has answered under it; this one must be rolled back.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    locks, taken = _has_locks(session), False
+    if locks:
         number = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), signed=True)
-        if not await session.scalar(select(func.pg_try_advisory_xact_lock(number))):
+        ((locked, taken),) = await execute(session, _TRY_LOCK, {"number": number, "key": key})
+        if not locked:
             raise KeyRunning
     if outdated:
         old = delete(IdempotencyKey).where(IdempotencyKey.id == key, IdempotencyKey.created_at < _oldest())
-        await session.execute(old)
+        taken = cast(CursorResult[Any], await session.execute(old)).rowcount == 0
+    if taken:
+        raise KeyTaken
+    if locks:
+        return
     answer = Answer(fingerprint=fingerprint, status=0, content_type=None, location=None, body=b"")
     await _insert(session, key, answer)
 
 
-async def write_answer(session: AsyncSession, key: str, answer: Answer) -> None:
-    """Write the answer of a key that this transaction has claimed.
+async def write_answer(work: UnitOfWork, key: str, answer: Answer) -> None:
+    """Write the answer of a key that this transaction has claimed; called before its commit.
 
     Raises:
-        KeyTaken: the handler has rolled its transaction back, and another one has answered since.
+        KeyTaken: the handler has rolled its transaction back, and another one has answered since. PostgreSQL says so at the commit,
+            by an IntegrityError.
     """
+    session = work.session
+    if _has_locks(session):
+        work.insert_last(_table, _row(key, answer))
+        return
     statement = update(IdempotencyKey).where(IdempotencyKey.id == key).values(**answer.model_dump())
     done = await session.execute(statement, execution_options={"synchronize_session": False})
     if cast(CursorResult[Any], done).rowcount == 0:
@@ -133,10 +167,17 @@ async def store_answer(key: str, answer: Answer) -> None:
         await _insert(work.session, key, answer)
 
 
+def _row(key: str, answer: Answer) -> dict[str, Any]:
+    return {"id": key, "created_at": clock.now(), **answer.model_dump()}
+
+
+def _has_locks(session: AsyncSession) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
 async def _insert(session: AsyncSession, key: str, answer: Answer) -> None:
-    row = {"id": key, "created_at": clock.now(), **answer.model_dump()}
     try:
-        await session.execute(insert(IdempotencyKey).values(row))
+        await session.execute(insert(IdempotencyKey).values(_row(key, answer)))
     except IntegrityError as error:
         raise KeyTaken from error
 

@@ -73,6 +73,7 @@ class Resources:
         self._stack.callback(self.limiter.close)
         await self.database.start()
         self._stack.push_async_callback(self.database.close)
+        self._stack.push_async_callback(self.notifier.close)
         self._stack.push_async_callback(self._stop_tasks)
         if self.decisions is not None:
             self._stack.push_async_callback(self.decisions.close)

@@ -50,9 +50,9 @@ async def test_a_replayed_event_is_delivered(resources: Resources, chosen: dict[
     await run_dry(Relay(resources))
     async with unit_of_work() as work:
         (letter,) = await dead_letter.list_dead(work.session, 10)
-        assert await dead_letter.replay(work.session, resources, event="other") == 0
-        assert await dead_letter.replay(work.session, resources, consumer="other") == 0
-        assert await dead_letter.replay(work.session, resources, event=letter.event, **chosen) == 1
+        assert await dead_letter.replay(work, resources, event="other") == 0
+        assert await dead_letter.replay(work, resources, consumer="other") == 0
+        assert await dead_letter.replay(work, resources, event=letter.event, **chosen) == 1
     await run_dry(Relay(resources))
     assert await noted() == [2, 1]
 
@@ -88,7 +88,7 @@ async def test_failures_are_told_with_the_event_and_the_publisher_s_request(reso
     ((key,),) = await query("SELECT id FROM event_outbox")
     Failing.at.add(("a", 1))
     async with unit_of_work() as work:
-        await dead_letter.replay(work.session, resources)
+        await dead_letter.replay(work, resources)
     with log.capture() as lines:
         await run_dry(Relay(resources))
     (line,) = [line for line in lines if line["message"] == "event failed"]

@@ -17,7 +17,6 @@ from tests.kernel.jobs.sample import (
     working,
 )
 from xumi.kernel import clock
-from xumi.kernel.context import current
 from xumi.kernel.db.session import unit_of_work
 from xumi.kernel.errors import StartError
 from xumi.kernel.jobs import job, queue
@@ -200,11 +199,11 @@ async def test_runs_and_the_queue_are_counted(resources: Resources) -> None:
 
     done = {"name": "sample.nothing", "outcome": "done"}
     before = value("xumi_jobs_total", **done)
-    async with unit_of_work():
+    async with unit_of_work() as work:
         await sample.nothing.enqueue()
         # What no worker here knows stays in the queue.
         row = sample.nothing.row({}, None) | {"name": "elsewhere.unknown"}
-        await queue.put(current().unit_of_work.session, row)  # type: ignore[union-attr]
+        await queue.put(work, row)
     with clock.travel(seconds=100):
         async with working(resources):
             async with asyncio.timeout(10):

@@ -155,8 +155,9 @@ async def test_a_lease_that_is_renewed_is_not_taken(resources: Resources, other:
 
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "mariadb"], indirect=True)
 async def test_a_queued_job_is_cancelled_at_once(resources: Resources) -> None:
-    async with unit_of_work() as work:
+    async with unit_of_work():
         job_id = await sample.put_up.enqueue(title="never")
+    async with unit_of_work() as work:
         assert await queue.cancel(work.session, job_id)
         assert not await queue.cancel(work.session, job_id)
     assert (await job_row(job_id)).state == "cancelled"

@@ -19,12 +19,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from xumi.kernel.db import scope_compiler, sqlite
+from xumi.kernel.db.direct import note_begin
 from xumi.kernel.db.errors import DatabaseUnavailable
-from xumi.kernel.db.insertion import Insertions, note_begin
+from xumi.kernel.db.insertion import Insertions
 from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file, require_driver
 from xumi.kernel.db.read import Reader
 from xumi.kernel.db.runner import Runner, Writer
 from xumi.kernel.db.scope import ScopedSession
+from xumi.kernel.db.session_pool import SessionPool
 from xumi.kernel.errors import StartError
 
 POOL_TIMEOUT_SECONDS = 5.0
@@ -123,12 +125,15 @@ class Database:
             "max_overflow": 0,
             "pool_timeout": POOL_TIMEOUT_SECONDS,
             "pool_size": size,
+            "poolclass": SessionPool,
         }
         if self.dialect == "postgresql":
             from xumi.kernel.db import postgresql, postgresql_driver
 
             options["async_creator"] = postgresql.Connector(self.url, CONNECT_TIMEOUT_SECONDS)
-            engine = create_async_engine(self.url, module=postgresql_driver.DRIVER, **options)
+            engine = create_async_engine(
+                self.url, module=None if echo else postgresql_driver.DRIVER, **options
+            )
             postgresql.install(engine.sync_engine)
             return engine
         if self.dialect == "sqlite":

@@ -9,13 +9,14 @@ tells what is wrong; a refused transaction has left nothing behind.
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sqlalchemy import Column, ColumnElement, Dialect, Table, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper, Session, object_mapper
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
+from xumi.kernel.db.direct import has_begun, send
 from xumi.kernel.db.runner import LastInserts, NotWritten, Query
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ Rows = Sequence[tuple[Table, Mapping[str, Any]]]
 # Who listens to these expects a flush.
 _SESSION_EVENTS = ("before_flush", "after_flush", "after_flush_postexec", "before_commit")
 _MAPPER_EVENTS = ("before_insert", "after_insert")
-# Set in `session.info` once the session has begun a transaction on a connection.
-_BEGUN = "xumi_begun"
 
 
 class _NeedsFlush(Exception):
@@ -80,6 +79,31 @@ class _Plan:
         return Query(self.sql, tuple(arguments)), made
 
 
+class _RowPlan:
+    """How rows with these columns are inserted into a table; the model's defaults make the others."""
+
+    def __init__(self, table: Table, names: tuple[str, ...], dialect: Dialect) -> None:
+        made = {
+            column.key: _default(column)
+            for column in table.columns
+            if column.key not in names and column.default is not None
+        }
+        compiled = insert(table).inline().compile(dialect=dialect, column_keys=[*names, *made])
+        processors = compiled._bind_processors
+        self._sql = str(compiled)
+        self._columns = [
+            (name, made.get(name), cast(Any, processors.get(name))) for name in compiled.positiontup or ()
+        ]
+
+    def query(self, row: Mapping[str, Any]) -> Query:
+        """The statement for a row."""
+        arguments = []
+        for name, make, process in self._columns:
+            value = row[name] if make is None else make()
+            arguments.append(value if process is None else process(value))
+        return Query(self._sql, tuple(arguments))
+
+
 class _ColumnPlan:
     """Where a column's value comes from, and what the driver wants of it."""
 
@@ -123,6 +147,27 @@ def _is_plain(mapper: Mapper[Any], table: Table) -> bool:
     )
 
 
+class _Insert(NamedTuple):
+    """An entity that is to be inserted, and what of it was made for that."""
+
+    entity: object
+    table: Table
+    query: Query
+    made: dict[str, Any]
+
+
+def _tables(inserts: Sequence[_Insert], rows: Rows) -> frozenset[str]:
+    return frozenset({*(each.table.fullname for each in inserts), *(table.fullname for table, _ in rows)})
+
+
+def _register(session: Session, inserts: Sequence[_Insert]) -> None:
+    """Tell a session that entities of its own are in the database."""
+    for entity, _, _, made in inserts:
+        for name, value in made.items():
+            set_committed_value(entity, name, value)
+    session._register_persistent({instance_state(each.entity) for each in inserts})
+
+
 class Insertions:
     """The plans of one database's models.
 
@@ -133,7 +178,8 @@ class Insertions:
     def __init__(self, database: "Database") -> None:
         self._database = database
         self._plans: dict[Mapper[Any], _Plan | None] = {}
-        self._compiled: dict[tuple[Table, tuple[str, ...]], Any] = {}
+        self._row_plans: dict[tuple[Table, tuple[str, ...]], _RowPlan] = {}
+        self._places: dict[Table, int] = {}
 
     async def commit(self, session: AsyncSession, rows: Rows = ()) -> bool:
         """Commit a session that has only added entities of plain models.
@@ -150,64 +196,93 @@ class Insertions:
         """
         sync = session.sync_session
         writer = self._database.writer
-        if writer is None or not (sync.new or rows) or _needs_flush(sync):
+        if writer is None or not (sync.new or rows) or has_begun(sync):
             return False
-        # As they were added.
-        entities = list(sync.new)
         try:
-            found = [(entity, self._plan(object_mapper(entity))) for entity in entities]
-            if len(found) > 1:
-                found.sort(key=lambda pair: self._place(pair[1].table))
-            written = [(entity, *plan.values(entity)) for entity, plan in found]
-            queries = [query for _, query, _ in written] + [self._query(table, row) for table, row in rows]
+            inserts = self._collect(sync)
+            queries = self._queries(inserts, rows)
         except Exception:
             # A default that fails, a value that its type does not take: the ORM says so in its own words.
             return False
-        tables = frozenset(
-            {*(plan.table.fullname for _, plan in found), *(table.fullname for table, _ in rows)}
-        )
         try:
-            with self._database.writing(tables):
+            with self._database.writing(_tables(inserts, rows)):
                 await writer.write(queries)
         except NotWritten:
             return False
-        for entity, _, made in written:
-            for name, value in made.items():
-                set_committed_value(entity, name, value)
-        sync._register_persistent({instance_state(entity) for entity in entities})
+        _register(sync, inserts)
         # Nothing is left to flush and there is no connection: this ends the session's transaction, without a switch of stacks.
         sync.commit()
         return True
 
     async def commit_with(self, session: AsyncSession, rows: Rows) -> None:
-        """Insert rows after everything else that a session holds, in its transaction, and commit it.
+        """Commit the transaction that a session has begun, and insert with the commit what needs no flush.
 
         Args:
-            session: what has been written to already.
-            rows: table and values by column.
+            session: what has been written to already; new entities that are plain are inserted here, if it holds nothing else.
+            rows: what to insert after everything else, as table and values by column.
 
         Raises:
             SQLAlchemyError: nothing was kept.
         """
-        queries = [self._query(table, row) for table, row in rows]
-        commit = _commit_and_tell if self._database.writer is None else _commit_with
-        with self._database.writing(frozenset(table.fullname for table, _ in rows)):
+        if self._database.writer is None:
+            with self._database.writing(_tables((), rows)):
+                await session.run_sync(_commit_and_tell, self._queries((), rows))
+            return
+        sync = session.sync_session
+        try:
+            inserts = self._collect(sync)
+        except Exception:
+            inserts = []
+        queries = self._queries(inserts, rows)
+        if not queries:
+            await session.commit()
+            return
+        with self._database.writing(_tables(inserts, rows)):
             # One switch of stacks for all of it: each costs as much as a small query.
-            await session.run_sync(commit, queries)
+            await session.run_sync(_commit_with, inserts, queries)
+
+    async def send(self, session: AsyncSession, rows: Rows) -> None:
+        """Insert what a session holds, and rows behind it, without a commit.
+
+        Raises:
+            SQLAlchemyError: something was refused; the transaction must be rolled back.
+        """
+        sync = session.sync_session
+        try:
+            inserts = self._collect(sync)
+        except Exception:
+            await session.flush()
+            inserts = []
+        queries = self._queries(inserts, rows)
+        if queries:
+            with self._database.writing(_tables(inserts, rows)):
+                await send(session, queries)
+            _register(sync, inserts)
+
+    def _collect(self, session: Session) -> "list[_Insert]":
+        """What inserts all that is new.
+
+        Raises:
+            _NeedsFlush: the session holds something else too.
+            Exception: a default fails, or a value is not one that its type takes.
+        """
+        if _needs_flush(session):
+            raise _NeedsFlush
+        # As they were added.
+        found = [(entity, self._plan(object_mapper(entity))) for entity in session.new]
+        if len(found) > 1:
+            found.sort(key=lambda pair: self._place(pair[1].table))
+        return [_Insert(entity, plan.table, *plan.values(entity)) for entity, plan in found]
+
+    def _queries(self, inserts: "Sequence[_Insert]", rows: Rows) -> list[Query]:
+        return [insert.query for insert in inserts] + [self._query(table, row) for table, row in rows]
 
     def _query(self, table: Table, row: Mapping[str, Any]) -> Query:
         names = tuple(row)
-        compiled = self._compiled.get((table, names))
-        if compiled is None:
-            statement = insert(table).inline()
-            compiled = statement.compile(dialect=self._database.engine.dialect, column_keys=list(names))
-            self._compiled[table, names] = compiled
-        processors = compiled._bind_processors
-        arguments = []
-        for name in compiled.positiontup or ():
-            process: Any = processors.get(name)
-            arguments.append(row[name] if process is None else process(row[name]))
-        return Query(str(compiled), tuple(arguments))
+        plan = self._row_plans.get((table, names))
+        if plan is None:
+            plan = self._row_plans[table, names] = _RowPlan(table, names, self._database.engine.dialect)
+        return plan.query(row)
 
     def _plan(self, mapper: Mapper[Any]) -> _Plan:
         try:
@@ -224,12 +299,16 @@ class Insertions:
 
     def _place(self, table: Table) -> int:
         """Tables that others refer to come first."""
-        return table.metadata.sorted_tables.index(table)
+        if table not in self._places:
+            self._places = {each: number for number, each in enumerate(table.metadata.sorted_tables)}
+        return self._places[table]
 
 
-def _commit_with(session: Session, queries: Sequence[Query]) -> None:
+def _commit_with(session: Session, inserts: Sequence[_Insert], queries: Sequence[Query]) -> None:
     """Let the driver insert: what SQLAlchemy does for a statement costs more than the database does."""
     driver = cast(LastInserts, session.connection().connection.dbapi_connection)
+    # If the commit fails, the session's rollback makes them new again.
+    _register(session, inserts)
     driver.last = queries
     try:
         session.commit()
@@ -254,19 +333,8 @@ def _commit_and_tell(session: Session, queries: Sequence[Query]) -> None:
 
 def _needs_flush(session: Session) -> bool:
     return bool(
-        _BEGUN in session.info
-        or session.deleted
+        session.deleted
         or session.dirty
         or session.in_nested_transaction()
         or any(getattr(session.dispatch, name) for name in _SESSION_EVENTS)
     )
-
-
-def has_begun(session: AsyncSession) -> bool:
-    """Whether the session has ever had a connection."""
-    return _BEGUN in session.sync_session.info
-
-
-def note_begin(session: Session, *_: object) -> None:
-    """Listens to `after_begin`: what follows belongs into that transaction."""
-    session.info[_BEGUN] = True

@@ -1,25 +1,29 @@
 """Wakes whoever waits for work in the database, in this process and in others, without asking the database again and again.
 
 A topic names the work: `events`, `jobs`. Within a process a wake is a function call after the commit. Others learn of it from
-PostgreSQL by NOTIFY, from SQLite by its count of commits (`PRAGMA data_version`, some microseconds), from MySQL by asking twice a
+PostgreSQL by NOTIFY, which is not part of the transaction: it would make all commits wait for each other. They learn of it from SQLite by its count of commits (`PRAGMA data_version`, some microseconds), from MySQL by asking twice a
 second. A wake may come for nothing and may be lost with a connection: waits end by themselves, and workers look again.
 """
 
 import asyncio
 import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from xumi.kernel.db.errors import DatabaseUnavailable
 from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS
+from xumi.kernel.db.runner import Query
+from xumi.kernel.log import logger
 
 if TYPE_CHECKING:
     from xumi.kernel.db.engine import Database
+    from xumi.kernel.db.session import UnitOfWork
 
 _CHANNEL = "xumi"
+# So often at most others are told.
+_PAUSE_SECONDS = 0.02
 _SQLITE_LOOK_SECONDS = 0.1
 _MYSQL_LOOK_SECONDS = 0.5
 _RECONNECT_SECONDS = 2.0
@@ -40,6 +44,9 @@ class Notifier:
         self._database = database
         self._topics: dict[str, asyncio.Event] = {}
         self._watch: asyncio.Task[None] | None = None
+        self._announcers: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._untold: set[str] = set()
+        self._telling: asyncio.Task[None] | None = None
 
     @property
     def listening(self) -> bool:
@@ -52,7 +59,9 @@ class Notifier:
         self._watch = asyncio.create_task(watch.get(self._database.dialect, self._watch_mysql)())
 
     async def close(self) -> None:
-        """Stop to listen. Safe to call twice."""
+        """Stop to listen, and tell others what they have not been told yet. Safe to call twice."""
+        if self._telling is not None:
+            await self._telling
         if self._watch is not None:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
@@ -68,12 +77,39 @@ class Notifier:
         for event in self._topics.values():
             event.set()
 
-    async def announce(self, session: AsyncSession, topic: str) -> None:
-        """Wake other processes when the session's transaction commits; PostgreSQL only, others see commits by themselves."""
-        if self._database.dialect == "postgresql":
-            await session.execute(
-                text("SELECT pg_notify(:channel, :topic)"), {"channel": _CHANNEL, "topic": topic}
-            )
+    def announce_after(self, work: "UnitOfWork", topic: str) -> None:
+        """Wake who waits for this topic, here and in other processes, when the unit of work is committed; once, however often it is said."""
+        # The same function each time: a unit of work calls it once.
+        work.after_commit(self._announcers.setdefault(topic, partial(self._announce, topic)))
+
+    async def _announce(self, topic: str) -> None:
+        self.wake(topic)
+        if self._database.dialect != "postgresql":
+            return
+        self._untold.add(topic)
+        if self._telling is None:
+            # The first is told at once, so that a command that ends now has told it; those that follow soon share one.
+            self._telling = asyncio.create_task(self._go_on_telling())
+            await self._tell()
+
+    async def _go_on_telling(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(_PAUSE_SECONDS)
+                if not self._untold:
+                    return
+                await self._tell()
+        finally:
+            self._telling = None
+
+    async def _tell(self) -> None:
+        topics, self._untold = sorted(self._untold), set()
+        for topic in topics:
+            try:
+                await self._database.read.runner.fetch(Query("SELECT pg_notify($1, $2)", (_CHANNEL, topic)))
+            except Exception as error:
+                # The work is in the database, and they look for it by themselves.
+                logger.debug("other processes could not be woken", topic=topic, error=error)
 
     async def wait(self, topic: str, timeout_seconds: float) -> None:
         """Return when the topic was woken since the last `forget`, or after the time."""

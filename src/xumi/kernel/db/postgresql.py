@@ -5,8 +5,10 @@ Reads run on asyncpg itself, each in autocommit, on connections that nobody chan
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
+from itertools import groupby
 from typing import Any, TypeVar
 
 import asyncpg
@@ -24,8 +26,8 @@ T = TypeVar("T")
 
 PREPARED_STATEMENTS = 256
 _CANCEL_SECONDS = 2.0
-# More inserts than this are sent one by one: their number varies, and each number would be a statement to prepare.
-MOST_TOGETHER = 4
+# More inserts than this are not sent as one: each combination is a statement to prepare.
+MOST_TOGETHER = 8
 _PLACE = re.compile(r"\$(\d+)")
 
 # What a connection says when the server went away under it, or when a migration changed what its statements return.
@@ -146,6 +148,52 @@ def _end_transaction(connection: Any, entry: ConnectionPoolEntry, state: PoolRes
         connection.rollback()
 
 
+def batches(queries: Iterable[Query]) -> Iterator[list[Query]]:
+    """Queries that follow each other, as `send` can take them: all of one text, or each of another one."""
+    waiting: list[Query] = []
+    for sql, group in groupby(queries, lambda query: query.sql):
+        same = list(group)
+        if waiting and (
+            len(same) > 1 or len(waiting) == MOST_TOGETHER or sql in [each.sql for each in waiting]
+        ):
+            yield waiting
+            waiting = []
+        if len(same) > 1:
+            yield same
+        else:
+            waiting += same
+    if waiting:
+        yield waiting
+
+
+async def send(connection: Any, batch: Sequence[Query]) -> None:
+    """Run INSERTs that return nothing: those of one text in their order, others in one statement."""
+    if len(batch) > 1 and batch[0].sql == batch[1].sql:
+        await connection.executemany(batch[0].sql, [query.arguments for query in batch])
+    else:
+        joined = _together(batch)
+        await connection.execute(joined.sql, *joined.arguments)
+
+
+def _together(queries: Sequence[Query]) -> Query:
+    """One statement that makes these changes, in whatever order: foreign keys are checked at its end."""
+    if len(queries) == 1:
+        return queries[0]
+    sql = _join(tuple([(query.sql, len(query.arguments)) for query in queries]))
+    return Query(sql, tuple([argument for query in queries for argument in query.arguments]))
+
+
+@lru_cache(maxsize=PREPARED_STATEMENTS)
+def _join(texts: tuple[tuple[str, int], ...]) -> str:
+    """`texts` are statements with the numbers of their arguments."""
+    parts, first = [], 0
+    for number, (sql, count) in enumerate(texts):
+        shifted = _PLACE.sub(lambda place, by=first: f"${int(place[1]) + by}", sql)  # type: ignore[misc]
+        parts.append(f"w{number} AS ({shifted})")
+        first += count
+    return f"WITH {', '.join(parts)} SELECT 1"
+
+
 class PostgresRunner:
     """Runs reads on a pool of asyncpg connections.
 
@@ -160,7 +208,6 @@ class PostgresRunner:
     ) -> None:
         self._connect = connect
         self._set_up = set_up
-        self._joined: dict[tuple[str, ...], str] = {}
         self._pool = ConnectionPool(
             self._open, size, lambda connection: not connection.is_closed(), lambda c: c.terminate()
         )
@@ -213,19 +260,18 @@ class PostgresRunner:
     async def write(self, queries: Sequence[Query]) -> None:
         """All in one transaction. One statement is a transaction by itself, which saves two round trips.
 
-        A few inserts are one statement: PostgreSQL checks their foreign keys at its end, so their order does not matter.
+        A few inserts into different tables are one statement.
         """
         connection = await self._pool.acquire()
         usable = False
         try:
-            if len(queries) <= MOST_TOGETHER:
-                await self._send_last(
-                    connection, queries[0] if len(queries) == 1 else self._together(queries)
-                )
+            first, *others = list(batches(queries))
+            if not others and (len(first) == 1 or first[0].sql != first[1].sql):
+                await self._send_last(connection, _together(first))
             else:
                 await connection.execute("BEGIN")
-                for query in queries:
-                    await connection.execute(query.sql, *query.arguments)
+                for batch in (first, *others):
+                    await send(connection, batch)
                 await self._send_last(connection, Query("COMMIT", ()))
             usable = True
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
@@ -237,22 +283,6 @@ class PostgresRunner:
             raise
         finally:
             self._pool.release(connection, usable=usable)
-
-    def _together(self, queries: Sequence[Query]) -> Query:
-        """One statement that does what these do."""
-        texts = tuple(query.sql for query in queries)
-        sql = self._joined.get(texts)
-        if sql is None:
-            parts, first = [], 0
-            for number, query in enumerate(queries):
-                shifted = _PLACE.sub(lambda place, by=first: f"${int(place[1]) + by}", query.sql)  # type: ignore[misc]
-                parts.append(f"w{number} AS ({shifted})")
-                first += len(query.arguments)
-            sql = f"WITH {', '.join(parts)} SELECT 1"
-            if len(self._joined) >= PREPARED_STATEMENTS:
-                self._joined.pop(next(iter(self._joined)))
-            self._joined[texts] = sql
-        return Query(sql, tuple(argument for query in queries for argument in query.arguments))
 
     async def _wait_for_end(self, connection: Any) -> None:
         """The driver has asked the server to cancel the statement; a dropped connection's statement would go on."""

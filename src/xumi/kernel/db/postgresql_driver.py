@@ -1,24 +1,50 @@
-"""SQLAlchemy's asynchronous PostgreSQL driver with inserts that go with the commit, past SQLAlchemy's execution of a statement."""
+"""SQLAlchemy's asynchronous PostgreSQL driver, with statements that go past SQLAlchemy's execution of a statement."""
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection, AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.util.concurrency import await_
 
-from xumi.kernel.db.runner import Query
+from xumi.kernel.db.postgresql import batches, send
+from xumi.kernel.db.runner import Query, Rows
 
 
 class _Connection(AsyncAdapt_asyncpg_connection):
-    """Attributes: `last`, what `commit` inserts before it commits (`kernel.db.runner.LastInserts`)."""
+    """Also a `kernel.db.direct.DirectConnection`.
+
+    Attributes:
+        last: what `commit` inserts before it commits (`kernel.db.runner.LastInserts`).
+    """
 
     __slots__ = ("last",)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
         self.last: Sequence[Query] = ()
+
+    async def fetch(self, query: Query) -> Rows:
+        """All rows of a statement, in this connection's transaction."""
+        async with self._execute_mutex:
+            if self._transaction is None:
+                await self._start_transaction()  # type: ignore[no-untyped-call]
+            driver: Any = self._connection
+            try:
+                rows: Rows = await driver.fetch(query.sql, *query.arguments)
+            except Exception as error:
+                self._handle_exception(error)
+            return rows
+
+    async def insert(self, queries: Sequence[Query]) -> None:
+        """Run INSERTs that return nothing."""
+        async with self._execute_mutex:
+            if self._transaction is None:
+                await self._start_transaction()  # type: ignore[no-untyped-call]
+            try:
+                await self._insert(queries)
+            except Exception as error:
+                self._handle_exception(error)
 
     def commit(self) -> None:
         """Insert what is to be inserted last, and commit."""
@@ -33,15 +59,13 @@ class _Connection(AsyncAdapt_asyncpg_connection):
     async def _insert_and_commit(self) -> None:
         if self._transaction is None:
             await self._start_transaction()  # type: ignore[no-untyped-call]
-        driver: Any = self._connection
-        for sql, group in groupby(self.last, lambda query: query.sql):
-            first, *others = [query.arguments for query in group]
-            if others:
-                await driver.executemany(sql, [first, *others])
-            else:
-                await driver.execute(sql, *first)
+        await self._insert(self.last)
         transaction: Any = self._transaction
         await self._call_and_discard(transaction.commit)
+
+    async def _insert(self, queries: Sequence[Query]) -> None:
+        for batch in batches(queries):
+            await send(self._connection, batch)
 
 
 class _Driver(AsyncAdapt_asyncpg_dbapi):

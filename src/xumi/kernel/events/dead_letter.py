@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from xumi.kernel import clock
+from xumi.kernel.db.session import UnitOfWork
 from xumi.kernel.events.delivery import DEAD, PENDING, delivery
 from xumi.kernel.events.outbox import TOPIC, outbox
 from xumi.kernel.resources import Resources
@@ -64,14 +65,14 @@ async def show(session: AsyncSession, event: str) -> tuple[dict[str, Any], list[
 
 
 async def replay(
-    session: AsyncSession, resources: Resources, *, event: str | None = None, consumer: str | None = None
+    work: UnitOfWork, resources: Resources, *, event: str | None = None, consumer: str | None = None
 ) -> int:
     """Let deliveries that were given up begin again, with all their attempts; returns how many.
 
     The events behind them have gone on meanwhile: such an event comes to its consumer later than younger ones.
 
     Args:
-        session: the open transaction.
+        work: the open transaction.
         resources: whose other processes are told.
         event: only those of this event.
         consumer: only those to this consumer.
@@ -83,9 +84,9 @@ async def replay(
         conditions.append(delivery.c.consumer == consumer)
     now = clock.now()
     again = update(delivery).where(*conditions).values(state=PENDING, attempts=0, due_at=now, changed_at=now)
-    connection = await session.connection()
+    connection = await work.session.connection()
     count = (await connection.execute(again)).rowcount
-    await resources.notifier.announce(session, TOPIC)
+    resources.notifier.announce_after(work, TOPIC)
     return count
 
 

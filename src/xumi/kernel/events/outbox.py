@@ -8,6 +8,7 @@ commits first has the lower position.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -123,10 +124,6 @@ class _Buffer:
         # The locks of rows that were changed come first, the positions after them.
         for row in rows:
             self._unit.insert_last(outbox, row)
-        wanted = any(row["consumers"] for row in rows)
-        notifier = self._resources.notifier
-        if wanted and not notifier.listening:
-            await notifier.announce(session, TOPIC)
 
         def published() -> None:
             for row in rows:
@@ -135,7 +132,12 @@ class _Buffer:
                 if counter is None:
                     counter = _counters[name] = metrics.EVENTS_PUBLISHED.labels(name)
                 counter.inc()
-            if wanted:
-                notifier.wake(TOPIC)
 
         self._unit.after_commit(published)
+        if any(row["consumers"] for row in rows):
+            notifier = self._resources.notifier
+            if notifier.listening:
+                # Its own relay takes them: nobody else need be woken.
+                self._unit.after_commit(partial(notifier.wake, TOPIC))
+            else:
+                notifier.announce_after(self._unit, TOPIC)

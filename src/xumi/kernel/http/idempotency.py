@@ -187,7 +187,7 @@ class _Recorder:
         work, key = self._context.unit_of_work, self._call.key
         assert work is not None
         if status < 400:
-            work.before_commit(lambda session: write_answer(session, key, answer))
+            work.before_commit(lambda _: write_answer(work, key, answer))
         elif _is_final(status):
             await work.rollback()
             await store_answer(key, answer)

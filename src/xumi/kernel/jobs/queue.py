@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from xumi.kernel import clock
@@ -20,6 +20,7 @@ from xumi.kernel.db.session import UnitOfWork
 from xumi.kernel.ids import generate_key
 from xumi.kernel.jobs.models import ENDS, JobRow, JobState
 from xumi.kernel.schema import SchemaBase
+from xumi.kernel.worker import LONGEST_WAIT_SECONDS
 
 TOPIC = "jobs"
 
@@ -76,12 +77,13 @@ class Ending:
 # By whoever enqueues.
 
 
-async def put(session: AsyncSession, row: Mapping[str, Any]) -> str:
+async def put(work: UnitOfWork, row: Mapping[str, Any]) -> str:
     """Add a job in the caller's transaction; returns its id, or that of the one which has the unique key now."""
     values = {**_NEW, **row}
     if row["unique_key"] is None:
-        await session.execute(insert(_table), values)
+        work.insert_last(_table, values)
         return str(row["id"])
+    session = work.session
     statement = insert_if_absent(session, _table, "name", "unique_key")
     same = select(_c.id).where(_c.name == row["name"], _c.unique_key == row["unique_key"])
     while True:
@@ -106,18 +108,15 @@ def insert_if_absent(session: AsyncSession, table: Table, *key: str) -> Any:
     return build(table).on_conflict_do_nothing(index_elements=list(key))
 
 
-def announce_after(work: UnitOfWork) -> None:
-    """Wake workers, here and elsewhere, when the unit of work is committed; once, however many jobs it adds."""
-    work.before_commit(_announce)
-    work.after_commit(_wake)
+def announce_after(work: UnitOfWork, delay_seconds: float = 0.0) -> None:
+    """Wake workers, here and elsewhere, when the unit of work is committed; once, however many jobs it adds.
 
-
-async def _announce(session: AsyncSession) -> None:
-    await current().resources.notifier.announce(session, TOPIC)
-
-
-def _wake() -> None:
-    current().resources.notifier.wake(TOPIC)
+    Args:
+        work: what adds the job.
+        delay_seconds: when it is due. Workers look by themselves before a later one is.
+    """
+    if delay_seconds <= LONGEST_WAIT_SECONDS:
+        current().resources.notifier.announce_after(work, TOPIC)
 
 
 # By a worker.

@@ -9,7 +9,7 @@ from xumi.kernel.log.writer import emit, set_output
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 _OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
 # At DEBUG, some of these write every statement with its values.
-_TALKATIVE = ("aiosqlite", "alembic", "asyncio", "httpcore", "httpx")
+_TALKATIVE = ("aiosqlite", "alembic", "asyncio", "httpcore", "httpx", "xumi.kernel.db.session_pool")
 
 
 class Bridge(logging.Handler):

@@ -87,11 +87,11 @@ async def test_others_do_not_see_it(app: Application, alice: Person, sign_up: Si
     assert [answer.status_code for answer in answers] == [404] * 3
     assert await listed(bob) == []
     with app.resources.context("test"):
-        async with unit_of_work() as work:
-            found = await service.get_address(work.session, alice.id, address)
+        async with unit_of_work():
+            found = await service.get_address(alice.id, address)
             assert AddressSnapshot.model_validate(found).model_dump() == PLACE
             with pytest.raises(APIException, match="NOT_FOUND"):
-                await service.get_address(work.session, bob.id, address)
+                await service.get_address(bob.id, address)
 
 
 async def test_a_request_that_is_repeated_adds_one(alice: Person) -> None:

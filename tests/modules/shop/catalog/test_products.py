@@ -292,7 +292,8 @@ async def test_offers_say_what_carts_need(app: Application, make: Make) -> None:
         sku_id=ids["b"], product_id=draft, code="b", name="Cup 2", options={"x": "y"}, picture="/b.webp", price_fen=6,
         weight_grams=0, limit_per_user=None, on_sale=False, **common,
     )  # fmt: skip
-    assert offers == {ids["a"]: first, ids["b"]: second}
+    found = {sku_id: catalog.Offer.model_validate(offer) for sku_id, offer in offers.items()}
+    assert found == {ids["a"]: first, ids["b"]: second}
     assert cards == {
         shown: catalog.ProductCard(shown, "Cup 1", "/1.webp", 5, True),
         draft: catalog.ProductCard(draft, "Cup 2", None, 6, False),

@@ -47,16 +47,15 @@ async def get_own(principal: Principal, address_id: str) -> AddressOut:
         return await get_one(_ONE, AddressOut, {"user_id": principal.user_id, "address_id": address_id})
 
 
-async def get_address(session: AsyncSession, user_id: str, address_id: str) -> Address:
-    """A customer's address as the transaction sees it.
+async def get_address(user_id: str, address_id: str) -> AddressSnapshot:
+    """A customer's address as it is now.
 
     Raises:
         APIException: NOT_FOUND, there is none or it is somebody else's.
     """
-    found = await session.scalar(select(Address).where(Address.id == address_id, Address.user_id == user_id))
-    if found is None:
-        raise APIException(APICode.NOT_FOUND)
-    return found
+    with primary():
+        found = await get_one(_ONE, AddressSnapshot, {"user_id": user_id, "address_id": address_id})
+    return AddressSnapshot.model_validate(found, from_attributes=True)
 
 
 async def create(session: AsyncSession, principal: Principal, data: AddressInput) -> str:

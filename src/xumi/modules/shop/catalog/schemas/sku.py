@@ -39,7 +39,7 @@ class SkuView(msgspec.Struct):
     available: Annotated[int, msgspec.Meta(examples=[97], description="How many pieces are left.")]
 
 
-class Offer(msgspec.Struct):
+class Offer(SchemaBase):
     """A SKU with what carts and orders need to know of it and of its product."""
 
     sku_id: str

@@ -38,20 +38,6 @@ CARD = select(Product.id, Product.name, COVER.label("picture"), Product.price_fe
 _CARDS = CARD.where(Product.id.in_(bindparam("ids", expanding=True)))
 
 
-class _OfferRow(SchemaBase):
-    sku_id: str
-    product_id: str
-    code: str
-    name: str
-    options: dict[str, Any]
-    picture: str | None
-    price_fen: int
-    weight_grams: int
-    freight_template_id: str | None
-    limit_per_user: int | None
-    on_sale: bool
-
-
 class CardRow(SchemaBase):
     """A row of `CARD`."""
 
@@ -60,9 +46,6 @@ class CardRow(SchemaBase):
     picture: str | None
     price_fen: int
     on_sale: bool
-
-
-_OFFER_FIELDS = tuple(_OfferRow.model_fields)
 
 
 def make_card(row: CardRow) -> ProductCard:
@@ -76,8 +59,8 @@ async def find_offers(sku_ids: Iterable[str]) -> dict[str, Offer]:
     if not ids:
         return {}
     with primary():
-        rows = await fetch_all(_OFFERS, _OfferRow, {"sku_ids": ids})
-    return {row.sku_id: Offer(*(getattr(row, name) for name in _OFFER_FIELDS)) for row in rows}
+        offers = await fetch_all(_OFFERS, Offer, {"sku_ids": ids})
+    return {offer.sku_id: offer for offer in offers}
 
 
 async def find_products(ids: Iterable[str]) -> dict[str, ProductCard]:

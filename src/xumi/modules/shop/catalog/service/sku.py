@@ -83,8 +83,9 @@ async def add_skus(session: AsyncSession, product: Product, wanted: Sequence[Sku
     ]
     session.add_all(skus)
     await session.flush()
+    opening = {sku.id: (each.stock, each.low_at) for sku, each in zip(skus, wanted, strict=True)}
+    await stock.open_stocks(session, opening)
     for sku, each in zip(skus, wanted, strict=True):
-        await stock.open_stock(session, sku.id, each.stock, each.low_at)
         record(session, "sku.created", f"sku:{sku.id}", None, each.model_dump(mode="json"))
     await settle(session, product)
     return [sku.id for sku in skus]

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from xumi.kernel import clock
 from xumi.kernel.auth.principal import Principal
+from xumi.kernel.context import current
 from xumi.kernel.ids import generate_key
 from xumi.modules.shop.demo.constants import CUSTOMERS, DAYS, ORDERS_A_DAY
 from xumi.modules.shop.demo.service.assortment import CARRIERS, Language, pick
@@ -88,6 +89,10 @@ async def _place(session: AsyncSession, order: _Order) -> None:
         address_id=make_id("ADDRESS", order.user), lines=lines, note=None, from_cart=False
     )
     order.number = (await orders.place(session, principal, body)).number
+    work = current().unit_of_work
+    assert work is not None
+    # What becomes of it comes in the same transaction.
+    await work.flush()
 
 
 async def _go_on(session: AsyncSession, planned: _Order, name: str, language: Language) -> None:

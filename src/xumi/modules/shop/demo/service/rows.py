@@ -54,9 +54,7 @@ async def add_catalogue(session: AsyncSession, language: Language) -> None:
     await add(session, "shop_category", categories)
     await add(session, "shop_product", products)
     await add(session, "shop_sku", skus)
-    for sku in skus:
-        await stock.open_stock(session, sku["id"], OPENING_STOCK, low_at=10)
-    await session.flush()
+    await stock.open_stocks(session, {sku["id"]: (OPENING_STOCK, 10) for sku in skus})
     for product in products:
         await index_product(session, product["id"])
     await _add_topics(session, language)

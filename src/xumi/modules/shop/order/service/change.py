@@ -29,7 +29,7 @@ async def pay(session: AsyncSession, order_id: str) -> bool:
     order = await machine.lock_by_id(session, order_id)
     if order is None or order.state is not OrderState.UNPAID:
         return False
-    at = machine.move(session, order, OrderState.PAID)
+    at = machine.move(order, OrderState.PAID)
     lines = await sell_pieces(session, order)
     publish(
         OrderPaid(
@@ -55,7 +55,7 @@ async def cancel(session: AsyncSession, order: Order, reason: str | None) -> Non
     lines = await free_pieces(session, order, sold=paid)
     if any(line.shipped for line in lines):
         raise APIException(OrderCode.WRONG_STATE, state="partly shipped")
-    at = machine.move(session, order, OrderState.CANCELLED, reason)
+    at = machine.move(order, OrderState.CANCELLED, reason)
     publish(
         OrderCancelled(
             order_id=order.id,
@@ -88,4 +88,4 @@ async def confirm_own(session: AsyncSession, user_id: str, number: str) -> None:
         APIException: NOT_FOUND; WRONG_STATE.
     """
     order = await machine.lock_order(session, number, user_id)
-    machine.move(session, order, OrderState.COMPLETED, "confirmed by the customer")
+    machine.move(order, OrderState.COMPLETED, "confirmed by the customer")

@@ -20,7 +20,7 @@ async def expire(session: AsyncSession, order_id: str) -> bool:
     order = await machine.lock_by_id(session, order_id)
     if order is None or order.state is not OrderState.UNPAID or order.expires_at > clock.now():
         return False
-    at = machine.move(session, order, OrderState.CLOSED, "not paid in time")
+    at = machine.move(order, OrderState.CLOSED, "not paid in time")
     await free_pieces(session, order)
     publish(OrderExpired(order_id=order.id, number=order.number, user_id=order.user_id, at=at))
     return True

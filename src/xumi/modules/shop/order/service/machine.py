@@ -13,8 +13,9 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from xumi.kernel import clock
-from xumi.kernel.context import find_current
+from xumi.kernel.context import find_actor_id
 from xumi.kernel.db.scope import unscoped
+from xumi.kernel.db.session import insert_last
 from xumi.kernel.errors import APICode, APIException
 from xumi.modules.shop.order.enums import OrderState
 from xumi.modules.shop.order.errors import OrderCode
@@ -79,7 +80,7 @@ def check_move(order: Order, after: OrderState) -> None:
         raise APIException(OrderCode.WRONG_STATE, state=order.state.value)
 
 
-def move(session: AsyncSession, order: Order, after: OrderState, reason: str | None = None) -> datetime:
+def move(order: Order, after: OrderState, reason: str | None = None) -> datetime:
     """Bring a locked order into another state, and write down who did it and why; returns when that was.
 
     Raises:
@@ -89,20 +90,17 @@ def move(session: AsyncSession, order: Order, after: OrderState, reason: str | N
     before, order.state = order.state, after
     at = clock.now()
     setattr(order, _TIMES[after], at)
-    note(session, order, before, reason)
+    note(order, before, reason)
     return at
 
 
-def note(session: AsyncSession, order: Order, before: OrderState | None, reason: str | None = None) -> None:
+def note(order: Order, before: OrderState | None, reason: str | None = None) -> None:
     """Write down what became of an order."""
-    context = find_current()
-    principal = context.principal if context is not None else None
-    session.add(
-        OrderChange(
-            order_id=order.id,
-            before=before,
-            after=order.state,
-            actor_id=principal.user_id if principal is not None else None,
-            reason=reason,
-        )
+    insert_last(
+        OrderChange,
+        order_id=order.id,
+        before=before,
+        after=order.state,
+        actor_id=find_actor_id(),
+        reason=reason,
     )

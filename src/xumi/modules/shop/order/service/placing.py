@@ -1,15 +1,15 @@
 """Placing orders: what is bought is counted, reserved and written down in one transaction."""
 
 from datetime import timedelta
+from functools import partial
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from xumi.kernel import clock
 from xumi.kernel.auth.principal import Principal
 from xumi.kernel.config import section
-from xumi.kernel.db.bulk import insert_many
-from xumi.kernel.errors import APICode, APIException, FieldError
+from xumi.kernel.db.session import insert_last, lock_last
+from xumi.kernel.errors import APIException, FieldError
 from xumi.kernel.events.outbox import publish
 from xumi.kernel.ids import generate_key
 from xumi.modules.shop.address import service as addresses
@@ -24,7 +24,6 @@ from xumi.modules.shop.order.schemas.placing import (
     OrderPreview,
     OrderPreviewOut,
     PreviewLineOut,
-    WantedLine,
 )
 from xumi.modules.shop.order.service import limit, machine
 from xumi.modules.shop.order.service.expiry import expire_later
@@ -42,8 +41,7 @@ async def preview(session: AsyncSession, principal: Principal, data: OrderPrevie
     """
     province = None
     if data.address_id is not None:
-        address = await addresses.get_address(session, principal.user_id, data.address_id)
-        province = address.province
+        province = (await addresses.get_address(principal.user_id, data.address_id)).province
     quote = await make_quote(session, principal.user_id, data.lines, province)
     levels = await stock.find_levels(line.offer.sku_id for line in quote.lines)
     lines = [_preview_line(line, levels[line.offer.sku_id].available) for line in quote.lines]
@@ -79,12 +77,15 @@ async def place(session: AsyncSession, principal: Principal, data: OrderCreate) 
 
     Raises:
         APIException: NOT_FOUND (`address_id`); OFF_SALE, PRICE_CHANGED, OUT_OF_STOCK or LIMIT_REACHED, naming the lines;
-            NOT_DELIVERED; DISCOUNT_TOO_HIGH; TRANSACTION_CONFLICT, try again.
+            NOT_DELIVERED; DISCOUNT_TOO_HIGH.
     """
-    address = await addresses.get_address(session, principal.user_id, data.address_id)
+    address = await addresses.get_address(principal.user_id, data.address_id)
     quote = await make_quote(session, principal.user_id, data.lines, address.province)
     check_prices(quote, data.lines)
+    if data.from_cart:
+        await cart.take_out(session, principal.user_id, [line.sku_id for line in data.lines])
     seconds = section(OrderSettings).reservation_seconds
+    at = clock.now()
     order = Order(
         id=generate_key(),
         number=make_number(),
@@ -94,23 +95,17 @@ async def place(session: AsyncSession, principal: Principal, data: OrderCreate) 
         freight_fen=quote.freight_fen,
         discount_fen=quote.discount_fen,
         total_fen=quote.total_fen,
-        address=addresses.AddressSnapshot.model_validate(address).model_dump(),
+        address=address.model_dump(),
         note=data.note,
-        expires_at=clock.now() + timedelta(seconds=seconds),
+        expires_at=at + timedelta(seconds=seconds),
+        created_at=at,
     )
     session.add(order)
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        # The number is taken: once in millions of orders.
-        raise APIException(APICode.TRANSACTION_CONFLICT) from error
-    machine.note(session, order, None)
+    machine.note(order, None)
     # Lines are read in the order of their ids, which is to be the customer's.
     ids = sorted(generate_key() for _ in quote.lines)
-    rows = [_line(order, line) | {"id": key} for key, line in zip(ids, quote.lines, strict=True)]
-    await insert_many(session, OrderLine, rows)
-    if data.from_cart:
-        await cart.take_out(session, principal.user_id, [line.sku_id for line in data.lines])
+    for key, line in zip(ids, quote.lines, strict=True):
+        _insert_line(order, key, line)
     await expire_later(order.id, seconds)
     publish(
         OrderPlaced(
@@ -118,39 +113,41 @@ async def place(session: AsyncSession, principal: Principal, data: OrderCreate) 
             number=order.number,
             user_id=order.user_id,
             total_fen=order.total_fen,
-            at=order.created_at,
+            at=at,
         )
     )
-    await _take_pieces(session, order, quote, data.lines)
+    # At a sale all orders wait for the same rows of purchases and of stock.
+    lock_last(partial(_take_pieces, user_id=order.user_id, order_id=order.id, quote=quote))
     return OrderPlacedOut.model_validate(order)
 
 
-def _line(order: Order, line: QuotedLine) -> dict[str, object]:
+def _insert_line(order: Order, key: str, line: QuotedLine) -> None:
     offer = line.offer
-    return {
-        "order_id": order.id,
-        "sku_id": offer.sku_id,
-        "product_id": offer.product_id,
-        "sku_code": offer.code,
-        "name": offer.name,
-        "options": offer.options,
-        "picture": offer.picture,
-        "price_fen": offer.price_fen,
-        "quantity": line.quantity,
-        "discount_fen": line.discount_fen,
-        "total_fen": line.total_fen,
-        "limited": offer.limit_per_user is not None,
-    }
+    insert_last(
+        OrderLine,
+        id=key,
+        order_id=order.id,
+        sku_id=offer.sku_id,
+        product_id=offer.product_id,
+        sku_code=offer.code,
+        name=offer.name,
+        options=offer.options,
+        picture=offer.picture,
+        price_fen=offer.price_fen,
+        quantity=line.quantity,
+        discount_fen=line.discount_fen,
+        total_fen=line.total_fen,
+        limited=offer.limit_per_user is not None,
+    )
 
 
-async def _take_pieces(session: AsyncSession, order: Order, quote: Quote, wanted: list[WantedLine]) -> None:
-    """What others wait for comes last: the rows of purchases and of stock are locked until the commit."""
+async def _take_pieces(session: AsyncSession, *, user_id: str, order_id: str, quote: Quote) -> None:
     limited: dict[str, tuple[int, int]] = {}
     for line in quote.lines:
         if line.offer.limit_per_user is not None:
             pieces, _ = limited.get(line.offer.product_id, (0, 0))
             limited[line.offer.product_id] = (pieces + line.quantity, line.offer.limit_per_user)
-    over = await limit.take(session, order.user_id, limited)
+    over = await limit.take(session, user_id, limited)
     if over is not None:
         errors = [
             FieldError(f"lines.{n}.quantity", f"each customer can buy {line.offer.limit_per_user} of these")
@@ -159,12 +156,11 @@ async def _take_pieces(session: AsyncSession, order: Order, quote: Quote, wanted
         ]
         raise APIException(OrderCode.LIMIT_REACHED, errors=errors)
     try:
-        await stock.reserve(session, {line.sku_id: line.quantity for line in wanted}, order.id)
+        await stock.reserve(session, {line.offer.sku_id: line.quantity for line in quote.lines}, order_id)
     except stock.OutOfStock as short:
-        codes = {line.offer.sku_id: line.offer.code for line in quote.lines}
         errors = [
-            FieldError(f"lines.{n}.quantity", f"{codes[line.sku_id]}: {short.left[line.sku_id]} left")
-            for n, line in enumerate(wanted)
-            if line.sku_id in short.left
+            FieldError(f"lines.{n}.quantity", f"{line.offer.code}: {short.left[line.offer.sku_id]} left")
+            for n, line in enumerate(quote.lines)
+            if line.offer.sku_id in short.left
         ]
         raise APIException(stock.StockCode.OUT_OF_STOCK, errors=errors) from short

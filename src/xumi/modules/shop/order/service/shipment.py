@@ -64,7 +64,7 @@ async def ship(
     await insert_many(session, ShipmentLine, rows)
     is_last = all(line.shipped == line.quantity for line in lines)
     if is_last:
-        machine.move(session, order, OrderState.SHIPPED)
+        machine.move(order, OrderState.SHIPPED)
     publish(
         OrderShipped(
             order_id=order.id,
@@ -97,7 +97,7 @@ def complete(session: AsyncSession, order: Order, reason: str) -> None:
     Raises:
         APIException: WRONG_STATE.
     """
-    machine.move(session, order, OrderState.COMPLETED, reason)
+    machine.move(order, OrderState.COMPLETED, reason)
 
 
 @job("order.complete", retries=10)

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from xumi.kernel.context import find_current
+from xumi.kernel.context import find_actor_id
 from xumi.kernel.db.filters import FilterTypeEnum, add_filters
 from xumi.kernel.db.query import PaginateResponse, paginate_query
 from xumi.modules.shop.order.service.joining import ORDERS
@@ -29,14 +29,12 @@ _LISTED = (
 
 def owe(session: AsyncSession, payment: Payment, reason: str) -> None:
     """The whole amount of a payment has to go back; a payment can be refunded once."""
-    context = find_current()
-    principal = context.principal if context is not None else None
     session.add(
         Refund(
             payment_id=payment.id,
             amount_fen=payment.amount_fen,
             reason=reason,
-            actor_id=principal.user_id if principal is not None else None,
+            actor_id=find_actor_id(),
         )
     )
 

@@ -3,14 +3,15 @@
 All changes of one call lock their SKUs in the order of their ids, so that two calls never wait for each other in a circle.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import CursorResult, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from xumi.kernel.context import find_current
-from xumi.kernel.db.bulk import insert_many
+from xumi.kernel.context import find_actor_id
+from xumi.kernel.db.direct import execute
+from xumi.kernel.db.session import insert_last
 from xumi.kernel.errors import APICode, APIException, FieldError
 from xumi.kernel.events.outbox import publish
 from xumi.modules.shop.stock.enums import MovementKind
@@ -19,21 +20,19 @@ from xumi.modules.shop.stock.events import StockLow
 from xumi.modules.shop.stock.models import Movement, Stock
 
 _table: Any = Stock.__table__
-_LOCKED = (
-    select(Stock.id, Stock.available, Stock.reserved, Stock.sold, Stock.low_at)
-    .where(Stock.id.in_(bindparam("sku_ids", expanding=True)))
-    .order_by(Stock.id)
-    .with_for_update()
+_LEVELS = select(_table.c.id, _table.c.available, _table.c.low_at).where(
+    _table.c.id.in_(bindparam("sku_ids", expanding=True))
 )
 _CHANGE = (
     update(_table)
-    .where(_table.c.id == bindparam("sku_id"))
+    .where(_table.c.id == bindparam("sku_id"), _table.c.available + bindparam("d_available") >= 0)
     .values(
         available=_table.c.available + bindparam("d_available"),
         reserved=_table.c.reserved + bindparam("d_reserved"),
         sold=_table.c.sold + bindparam("d_sold"),
     )
 )
+_CHANGE_AND_TELL = _CHANGE.returning(_table.c.id, _table.c.available, _table.c.low_at)
 
 Change = tuple[int, int, int]
 """By how much `available`, `reserved` and `sold` change for each piece."""
@@ -81,57 +80,71 @@ async def adjust(session: AsyncSession, sku_id: str, change: int, reason: str) -
     Raises:
         APIException: NOT_FOUND; VALIDATION_FAILED, more would be taken away than are available.
     """
-    found = (await session.execute(_LOCKED, {"sku_ids": [sku_id]})).one_or_none()
-    if found is None:
-        raise APIException(APICode.NOT_FOUND)
-    if found.available + change < 0:
-        reason = f"only {found.available} pieces are available"
+    step = (change, 0, 0)
+    level = await _change(session, sku_id, step)
+    if level is None:
+        found = await _find(session, [sku_id])
+        if not found:
+            raise APIException(APICode.NOT_FOUND)
+        reason = f"only {found[0].available} pieces are available"
         raise APIException(APICode.VALIDATION_FAILED, errors=[FieldError("change", reason)])
-    await _write(session, MovementKind.ADJUSTED, [(found, (change, 0, 0))], None, reason)
-    return int(found.available + change)
+    _write(MovementKind.ADJUSTED, level, step, None, reason)
+    return level.available
+
+
+class _Level(NamedTuple):
+    sku_id: str
+    available: int
+    low_at: int
+
+
+async def _find(session: AsyncSession, sku_ids: Iterable[str]) -> list[_Level]:
+    return [_Level(*row) for row in await execute(session, _LEVELS, {"sku_ids": sorted(sku_ids)})]
+
+
+async def _change(session: AsyncSession, sku_id: str, change: Change) -> _Level | None:
+    """Change a row, which stays locked, and return what there is then; None if there is no such row, or too little available."""
+    available, reserved, sold = change
+    values = {"sku_id": sku_id, "d_available": available, "d_reserved": reserved, "d_sold": sold}
+    if session.get_bind().dialect.update_returning:
+        rows = await execute(session, _CHANGE_AND_TELL, values)
+        return _Level(*rows[0]) if rows else None
+    done = cast(CursorResult[Any], await session.execute(_CHANGE, values))
+    return (await _find(session, [sku_id]))[0] if done.rowcount else None
 
 
 async def _move(
     session: AsyncSession, kind: MovementKind, quantities: Mapping[str, int], reference: str
 ) -> None:
-    if not quantities:
-        return
-    rows = (await session.execute(_LOCKED, {"sku_ids": sorted(quantities)})).all()
-    each = _CHANGES[kind]
-    changes = [(row, tuple(step * quantities[row.id] for step in each)) for row in rows]
-    short = {row.id: row.available for row, change in changes if row.available + change[0] < 0}
-    short.update(dict.fromkeys(quantities.keys() - {row.id for row in rows}, 0))
-    if short:
-        raise OutOfStock(short)
-    await _write(session, kind, changes, reference, None)
+    steps = _CHANGES[kind]
+    waiting = dict(sorted(quantities.items()))
+    for sku_id, pieces in list(waiting.items()):
+        available, reserved, sold = steps
+        change = (available * pieces, reserved * pieces, sold * pieces)
+        level = await _change(session, sku_id, change)
+        if level is None:
+            left = {each.sku_id: each.available for each in await _find(session, waiting)}
+            short = {each: left.get(each, 0) for each in waiting if left.get(each, 0) < waiting[each]}
+            raise OutOfStock(short)
+        del waiting[sku_id]
+        _write(kind, level, change, reference, None)
 
 
-async def _write(
-    session: AsyncSession, kind: MovementKind, changes: Any, reference: str | None, reason: str | None
+def _write(
+    kind: MovementKind, level: _Level, change: Change, reference: str | None, reason: str | None
 ) -> None:
-    """Change locked rows; the table's CHECKs refuse what would leave less than nothing."""
-    names = ("available", "reserved", "sold")
-    await session.execute(
-        _CHANGE,
-        [
-            {"sku_id": row.id, **{f"d_{name}": part for name, part in zip(names, change, strict=True)}}
-            for row, change in changes
-        ],
-    )
-    context = find_current()
-    principal = context.principal if context is not None else None
-    shared = {
-        "kind": kind,
-        "reference": reference,
-        "reason": reason,
-        "actor_id": principal.user_id if principal is not None else None,
-    }
-    await insert_many(
-        session,
+    """Write down how a row came to be as it is."""
+    available, reserved, sold = change
+    insert_last(
         Movement,
-        [{"sku_id": row.id, **dict(zip(names, change, strict=True)), **shared} for row, change in changes],
+        sku_id=level.sku_id,
+        kind=kind,
+        available=available,
+        reserved=reserved,
+        sold=sold,
+        reference=reference,
+        reason=reason,
+        actor_id=find_actor_id(),
     )
-    for row, change in changes:
-        left = row.available + change[0]
-        if left <= row.low_at < row.available:
-            publish(StockLow(sku_id=row.id, available=left, low_at=row.low_at))
+    if level.available <= level.low_at < level.available - available:
+        publish(StockLow(sku_id=level.sku_id, available=level.available, low_at=level.low_at))

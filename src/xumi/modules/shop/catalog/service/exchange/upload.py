@@ -17,7 +17,7 @@ from xumi.modules.shop.catalog.service.exchange.difference import Difference, fi
 from xumi.modules.shop.catalog.service.exchange.draft import Upload, read_upload
 from xumi.modules.shop.catalog.service.search import index_products
 from xumi.modules.shop.catalog.service.sku import options_key
-from xumi.modules.shop.stock.service.opening import open_stocks
+from xumi.modules.shop.stock.service import open_stocks
 
 _EMPTY: dict[str, Any] = {"pictures": [], "properties": [], "description": ""}
 
