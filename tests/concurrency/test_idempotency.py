@@ -136,7 +136,7 @@ class Siege:
                 body = {"title": key, "content": "x"}
                 response = await client.post(self.url + ADD, json=body, headers=headers)
             except httpx.TransportError:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.25)
                 continue
             if response.status_code == 201:
                 return str(response.json()["data"])

@@ -19,7 +19,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import ClassVar
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from xumi.kernel import clock
+from xumi.kernel.context import find_current
 from xumi.kernel.db.read import primary
 from xumi.kernel.log import logger
 
@@ -85,6 +88,15 @@ class Copy:
             self.outlast(silent_seconds)
 
 
+def look_after(session: AsyncSession) -> None:
+    """Bring this process's copies up to date once a session has been committed; other processes learn of it by their poll."""
+    context = find_current()
+    work = context.unit_of_work if context is not None else None
+    # Another session's commit is not the running unit of work's.
+    if context is not None and work is not None and work.session is session:
+        work.after_commit(context.resources.copies.look)
+
+
 class Copies:
     """The copies of one process.
 
@@ -110,7 +122,7 @@ class Copies:
             self._copies.remove(copy)
 
     async def look(self) -> None:
-        """Bring all of them up to date, as far as the database answers; for `after_commit` of what changes them."""
+        """Bring all of them up to date, as far as the database answers."""
         for copy in tuple(self._copies):
             await copy.look()
 

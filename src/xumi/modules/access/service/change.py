@@ -3,7 +3,7 @@
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from xumi.kernel.context import find_current
+from xumi.kernel.copies import look_after
 from xumi.modules.access.constants import VERSION_ID
 from xumi.modules.access.models import AccessVersion
 
@@ -20,7 +20,4 @@ async def begin_change(session: AsyncSession) -> None:
         .values(version=AccessVersion.version + 1)
         .execution_options(synchronize_session=False)
     )
-    context = find_current()
-    work = context.unit_of_work if context is not None else None
-    if context is not None and work is not None and work.session is session:
-        work.after_commit(context.resources.copies.look)
+    look_after(session)

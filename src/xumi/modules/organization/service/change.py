@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from xumi.kernel.context import find_current
+from xumi.kernel.copies import look_after
 from xumi.kernel.db.bulk import upsert
 from xumi.modules.organization.constants import COUNTER
 from xumi.modules.organization.models import Change
@@ -30,7 +30,4 @@ async def announce(session: AsyncSession, version: int, subjects: Iterable[str])
     """Let workers know that these have changed: `TREE`, `RULES`, or ids of users. This one knows right after the commit."""
     rows = [{"id": subject, "version": version} for subject in subjects]
     await upsert(session, Change, rows, key=[Change.id])
-    context = find_current()
-    work = context.unit_of_work if context is not None else None
-    if context is not None and work is not None and work.session is session:
-        work.after_commit(context.resources.copies.look)
+    look_after(session)
