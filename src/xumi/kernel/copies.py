@@ -17,7 +17,7 @@ Twice a second one task lets every copy read what is new, in the order in which 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -47,6 +47,7 @@ class Copy:
     def __init__(self) -> None:
         # Two who read at once could end in the wrong order.
         self._turn = asyncio.Lock()
+        self._reader: asyncio.Task[Any] | None = None
         self._read_at = clock.monotonic()
         self._complained = False
 
@@ -66,10 +67,17 @@ class Copy:
         Raises:
             Exception: whatever keeps it from being read, a `TimeoutError` too.
         """
+        if self._reader is asyncio.current_task():
+            # What reads has written to the database itself, and is told of its own commit.
+            return
         # A replica may lag: what is known would be as old as it is.
         with primary():
             async with self._turn, asyncio.timeout(TIMEOUT_SECONDS):
-                await self.read()
+                self._reader = asyncio.current_task()
+                try:
+                    await self.read()
+                finally:
+                    self._reader = None
         self._read_at = clock.monotonic()
         if self._complained:
             self._complained = False
