@@ -203,7 +203,7 @@ async def test_runs_and_the_queue_are_counted(resources: Resources) -> None:
         await sample.nothing.enqueue()
         # What no worker here knows stays in the queue.
         row = sample.nothing.row({}, None) | {"name": "elsewhere.unknown"}
-        await queue.put(work, row)
+        await queue.put(work.session, row)
     with clock.travel(seconds=100):
         async with working(resources):
             async with asyncio.timeout(10):

@@ -24,8 +24,8 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
-def declared(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The timetable of this test alone."""
+def declared(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The timetable of this test alone; the first database of a process imports modules, which declare theirs."""
     registry: dict[str, Any] = {}
     monkeypatch.setattr(timetable, "_registry", registry)
     return registry

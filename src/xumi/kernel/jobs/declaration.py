@@ -111,7 +111,7 @@ class Job(Generic[R]):
     async def enqueue(
         self, *, delay_seconds: float = 0.0, unique_key: str | None = None, **arguments: Any
     ) -> str:
-        """Let a worker run it once the running unit of work has been committed; with its commit the job comes to be.
+        """Let a worker run it once the running unit of work has been committed.
 
         Args:
             delay_seconds: not before so many seconds from now.
@@ -142,7 +142,7 @@ class Job(Generic[R]):
             "created_by": author,
             "request_id": context.request_id,
         }
-        job_id = await queue.put(work, row)
+        job_id = await queue.put(work.session, row)
         queue.announce_after(work, delay_seconds)
         return job_id
 

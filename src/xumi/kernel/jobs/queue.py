@@ -77,13 +77,12 @@ class Ending:
 # By whoever enqueues.
 
 
-async def put(work: UnitOfWork, row: Mapping[str, Any]) -> str:
+async def put(session: AsyncSession, row: Mapping[str, Any]) -> str:
     """Add a job in the caller's transaction; returns its id, or that of the one which has the unique key now."""
     values = {**_NEW, **row}
     if row["unique_key"] is None:
-        work.insert_last(_table, values)
+        session.add(JobRow(**values))
         return str(row["id"])
-    session = work.session
     statement = insert_if_absent(session, _table, "name", "unique_key")
     same = select(_c.id).where(_c.name == row["name"], _c.unique_key == row["unique_key"])
     while True:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from xumi.kernel import clock
 from xumi.kernel.context import current
 from xumi.kernel.db.read import fetch_all, primary
-from xumi.kernel.db.session import UnitOfWork, unit_of_work
+from xumi.kernel.db.session import unit_of_work
 from xumi.kernel.ids import generate_key
 from xumi.kernel.jobs import queue
 from xumi.kernel.jobs.models import ScheduleEntry, ScheduleRun
@@ -105,7 +105,7 @@ class Scheduler:
             )
             for entry in (await session.execute(locked)).all():
                 if entry.timing == str(declared[entry.name].timing):
-                    await _run_tick(work, entry, declared[entry.name], now)
+                    await _run_tick(session, entry, declared[entry.name], now)
                     ticked += 1
             queue.announce_after(work)
         return ticked
@@ -119,7 +119,7 @@ class Scheduler:
         self._pruned = clock.monotonic()
 
 
-async def _run_tick(work: UnitOfWork, entry: Any, scheduled: Scheduled, now: datetime) -> None:
+async def _run_tick(session: AsyncSession, entry: Any, scheduled: Scheduled, now: datetime) -> None:
     timing = scheduled.timing
     tick, missed_from = entry.next_at, None
     if timing.missed != "run_all" and (last := timing.last_until(now)) > tick:
@@ -133,7 +133,7 @@ async def _run_tick(work: UnitOfWork, entry: Any, scheduled: Scheduled, now: dat
             "fencing_token": token,
             "request_id": current().request_id,
         }
-        job_id = await queue.put(work, row)
+        job_id = await queue.put(session, row)
     run = {
         "id": generate_key(),
         "name": entry.name,
@@ -141,9 +141,9 @@ async def _run_tick(work: UnitOfWork, entry: Any, scheduled: Scheduled, now: dat
         "fencing_token": token,
         "job_id": job_id,
     }
-    await work.session.execute(insert(_runs), run | {"missed_from": missed_from, "created_at": now})
+    await session.execute(insert(_runs), run | {"missed_from": missed_from, "created_at": now})
     moved = {"next_at": timing.after(tick), "fencing_token": token}
-    await work.session.execute(update(_entries).where(_entries.c.id == entry.id).values(moved))
+    await session.execute(update(_entries).where(_entries.c.id == entry.id).values(moved))
 
 
 async def synchronise(declared: dict[str, Scheduled]) -> None:
