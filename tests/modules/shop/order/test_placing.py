@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from tests.modules.shop.order.conftest import Shop
 from xumi.kernel import clock
 from xumi.kernel.events.outbox import outbox
+from xumi.kernel.testing import race
 from xumi.kernel.testing.contention import contend
 from xumi.modules.shop.order import service as orders
 from xumi.modules.shop.order.models import Order, OrderChange, Purchase
@@ -105,6 +106,24 @@ async def test_the_last_pieces_are_sold_once(shop: Shop, user: httpx.AsyncClient
     outcomes = await contend(12, buy)
     assert sorted(answer.status_code for answer in outcomes.results) == [201] * 4 + [409] * 8
     assert await shop.stock_of(cup) == await shop.stock_of(pot) == (0, 4, 0)
+
+
+@pytest.mark.databases("postgresql")
+async def test_what_is_given_back_in_the_last_moment_is_sold(
+    shop: Shop, user: httpx.AsyncClient, address: str
+) -> None:
+    cup = await shop.make_sku(1)
+    order = basket(address, (cup, 1, 1000))
+    number = (await user.post(ORDERS, json=order)).json()["data"]["number"]
+
+    async def cancel() -> None:
+        answer = await user.post(f"{ORDERS}/{number}/cancel", json={"reason": "too late"})
+        assert answer.status_code == 204
+
+    # Between the change that was refused and the look at what is left.
+    with race.before("xumi.modules.shop.stock.service.ledger._lock", cancel):
+        assert (await user.post(ORDERS, json=order)).status_code == 201
+    assert await shop.stock_of(cup) == (0, 1, 0)
 
 
 async def test_what_is_not_paid_in_time_is_closed(shop: Shop, user: httpx.AsyncClient, address: str) -> None:

@@ -20,8 +20,11 @@ from xumi.modules.shop.stock.events import StockLow
 from xumi.modules.shop.stock.models import Movement, Stock
 
 _table: Any = Stock.__table__
-_LEVELS = select(_table.c.id, _table.c.available, _table.c.low_at).where(
-    _table.c.id.in_(bindparam("sku_ids", expanding=True))
+_LOCKED = (
+    select(_table.c.id, _table.c.available, _table.c.low_at)
+    .where(_table.c.id.in_(bindparam("sku_ids", expanding=True)))
+    .order_by(_table.c.id)
+    .with_for_update()
 )
 _CHANGE = (
     update(_table)
@@ -81,11 +84,11 @@ async def adjust(session: AsyncSession, sku_id: str, change: int, reason: str) -
         APIException: NOT_FOUND; VALIDATION_FAILED, more would be taken away than are available.
     """
     step = (change, 0, 0)
+    found = await _lock(session, [sku_id])
+    if not found:
+        raise APIException(APICode.NOT_FOUND)
     level = await _change(session, sku_id, step)
     if level is None:
-        found = await _find(session, [sku_id])
-        if not found:
-            raise APIException(APICode.NOT_FOUND)
         reason = f"only {found[0].available} pieces are available"
         raise APIException(APICode.VALIDATION_FAILED, errors=[FieldError("change", reason)])
     _write(MovementKind.ADJUSTED, level, step, None, reason)
@@ -98,8 +101,8 @@ class _Level(NamedTuple):
     low_at: int
 
 
-async def _find(session: AsyncSession, sku_ids: Iterable[str]) -> list[_Level]:
-    return [_Level(*row) for row in await execute(session, _LEVELS, {"sku_ids": sorted(sku_ids)})]
+async def _lock(session: AsyncSession, sku_ids: Iterable[str]) -> list[_Level]:
+    return [_Level(*row) for row in await execute(session, _LOCKED, {"sku_ids": sorted(sku_ids)})]
 
 
 async def _change(session: AsyncSession, sku_id: str, change: Change) -> _Level | None:
@@ -110,7 +113,7 @@ async def _change(session: AsyncSession, sku_id: str, change: Change) -> _Level 
         rows = await execute(session, _CHANGE_AND_TELL, values)
         return _Level(*rows[0]) if rows else None
     done = cast(CursorResult[Any], await session.execute(_CHANGE, values))
-    return (await _find(session, [sku_id]))[0] if done.rowcount else None
+    return (await _lock(session, [sku_id]))[0] if done.rowcount else None
 
 
 async def _move(
@@ -123,9 +126,13 @@ async def _move(
         change = (available * pieces, reserved * pieces, sold * pieces)
         level = await _change(session, sku_id, change)
         if level is None:
-            left = {each.sku_id: each.available for each in await _find(session, waiting)}
+            # Locked: others may have given some back meanwhile.
+            left = {each.sku_id: each.available for each in await _lock(session, waiting)}
             short = {each: left.get(each, 0) for each in waiting if left.get(each, 0) < waiting[each]}
-            raise OutOfStock(short)
+            if short:
+                raise OutOfStock(short)
+            level = await _change(session, sku_id, change)
+            assert level is not None, "what is locked stays as it is"
         del waiting[sku_id]
         _write(kind, level, change, reference, None)
 
