@@ -18,14 +18,14 @@ from xumi.kernel.errors import APICode
 pytestmark = pytest.mark.usefixtures("work")
 
 MARKS = Table(
-    "t_mark",
+    "t_direct_mark",
     TableBase.metadata,
     Column("key", String(10), primary_key=True),
     Column("name", String(10), unique=True),
     Column("seen_at", Integer, onupdate=lambda: 7),
 )
 STEPS = Table(
-    "t_step",
+    "t_direct_step",
     TableBase.metadata,
     Column("id", Integer, primary_key=True),
     Column("what", String(10)),

@@ -7,8 +7,10 @@ to sessions, half to the reader. A PostgreSQL that was restarted is found again 
 """
 
 import asyncio
+import shutil
 import tempfile
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -70,7 +72,8 @@ class Database:
     ) -> None:
         self.dialect, self.url = parse_url(url)
         require_driver(self.dialect)
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        # Removes the folder of a database in memory; one that nobody closes takes it along when it is forgotten.
+        self._remove_folder: Callable[[], object] | None = None
         if self.dialect == "sqlite":
             self._place_file()
         read_size = max(1, pool_size // 2)
@@ -113,8 +116,9 @@ class Database:
     def _place_file(self) -> None:
         if self.url.database in (None, "", ":memory:"):
             # Readers and writers are different connections, which cannot share a database in memory.
-            self._temporary = tempfile.TemporaryDirectory(prefix="xumi-", ignore_cleanup_errors=True)
-            self.url = self.url.set(database=str(Path(self._temporary.name, "memory.db")))
+            folder = tempfile.mkdtemp(prefix="xumi-")
+            self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            self.url = self.url.set(database=str(Path(folder, "memory.db")))
         prepare_file(self.url)
 
     def _make_engine(self, size: int, echo: bool) -> AsyncEngine:
@@ -186,8 +190,8 @@ class Database:
         for reader in filter(None, (self.read, self.replica)):
             await reader.close()
         await self.engine.dispose()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        if self._remove_folder is not None:
+            self._remove_folder()
 
 
 async def _answers(reader: Reader, timeout: float) -> bool:
