@@ -102,14 +102,17 @@ async def send(session: AsyncSession, queries: Sequence[Query]) -> None:
     connection = await _begin(session, flush=False)
     driver = connection.connection.dbapi_connection
     if not hasattr(driver, "insert"):
-        for sql, group in groupby(queries, lambda query: query.sql):
-            arguments = [query.arguments for query in group]
-            await greenlet_spawn(
-                connection.exec_driver_sql, sql, arguments if len(arguments) > 1 else arguments[0]
-            )
+        await greenlet_spawn(send_by_engine, connection, queries)
         return
     async with _refusing(connection, queries[0]):
         await cast(DirectConnection, driver).insert(queries)
+
+
+def send_by_engine(connection: Connection, queries: Sequence[Query]) -> None:
+    """Run compiled INSERTs by way of the engine, where the driver cannot or the engine tells of each statement."""
+    for sql, group in groupby(queries, lambda query: query.sql):
+        arguments = [query.arguments for query in group]
+        connection.exec_driver_sql(sql, arguments if len(arguments) > 1 else arguments[0])
 
 
 async def _begin(session: AsyncSession, *, flush: bool = True) -> Connection:

@@ -8,7 +8,6 @@ tells what is wrong; a refused transaction has left nothing behind.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sqlalchemy import Column, ColumnElement, Dialect, Table, insert
@@ -16,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper, Session, object_mapper
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
-from xumi.kernel.db.direct import has_begun, send
+from xumi.kernel.db.direct import has_begun, send, send_by_engine
 from xumi.kernel.db.runner import LastInserts, NotWritten, Query
 
 if TYPE_CHECKING:
@@ -198,12 +197,10 @@ class Insertions:
         writer = self._database.writer
         if writer is None or not (sync.new or rows) or has_begun(sync):
             return False
-        try:
-            inserts = self._collect(sync)
-            queries = self._queries(inserts, rows)
-        except Exception:
-            # A default that fails, a value that its type does not take: the ORM says so in its own words.
+        inserts = self._collect(sync)
+        if inserts is None:
             return False
+        queries = self._queries(inserts, rows)
         try:
             with self._database.writing(_tables(inserts, rows)):
                 await writer.write(queries)
@@ -229,10 +226,7 @@ class Insertions:
                 await session.run_sync(_commit_and_tell, self._queries((), rows))
             return
         sync = session.sync_session
-        try:
-            inserts = self._collect(sync)
-        except Exception:
-            inserts = []
+        inserts = self._collect(sync) or []
         queries = self._queries(inserts, rows)
         if not queries:
             await session.commit()
@@ -248,9 +242,8 @@ class Insertions:
             SQLAlchemyError: something was refused; the transaction must be rolled back.
         """
         sync = session.sync_session
-        try:
-            inserts = self._collect(sync)
-        except Exception:
+        inserts = self._collect(sync)
+        if inserts is None:
             await session.flush()
             inserts = []
         queries = self._queries(inserts, rows)
@@ -259,22 +252,21 @@ class Insertions:
                 await send(session, queries)
             _register(sync, inserts)
 
-    def _collect(self, session: Session) -> "list[_Insert]":
-        """What inserts all that is new.
-
-        Raises:
-            _NeedsFlush: the session holds something else too.
-            Exception: a default fails, or a value is not one that its type takes.
-        """
+    def _collect(self, session: Session) -> list[_Insert] | None:
+        """What inserts all that is new; None where only a flush can."""
         if _needs_flush(session):
-            raise _NeedsFlush
-        # As they were added.
-        found = [(entity, self._plan(object_mapper(entity))) for entity in session.new]
-        if len(found) > 1:
-            found.sort(key=lambda pair: self._place(pair[1].table))
-        return [_Insert(entity, plan.table, *plan.values(entity)) for entity, plan in found]
+            return None
+        try:
+            # As they were added.
+            found = [(entity, self._plan(object_mapper(entity))) for entity in session.new]
+            if len(found) > 1:
+                found.sort(key=lambda pair: self._place(pair[1].table))
+            return [_Insert(entity, plan.table, *plan.values(entity)) for entity, plan in found]
+        except Exception:
+            # A default that fails, a value that its type does not take: the ORM says so in its own words.
+            return None
 
-    def _queries(self, inserts: "Sequence[_Insert]", rows: Rows) -> list[Query]:
+    def _queries(self, inserts: Sequence[_Insert], rows: Rows) -> list[Query]:
         return [insert.query for insert in inserts] + [self._query(table, row) for table, row in rows]
 
     def _query(self, table: Table, row: Mapping[str, Any]) -> Query:
@@ -320,10 +312,7 @@ def _commit_and_tell(session: Session, queries: Sequence[Query]) -> None:
     """The same by way of the engine, where the driver cannot or the engine tells of each statement."""
     try:
         session.flush()
-        connection = session.connection()
-        for sql, group in groupby(queries, lambda query: query.sql):
-            arguments = [query.arguments for query in group]
-            connection.exec_driver_sql(sql, arguments if len(arguments) > 1 else arguments[0])
+        send_by_engine(session.connection(), queries)
     except Exception:
         # A second commit would keep the rest.
         session.rollback()

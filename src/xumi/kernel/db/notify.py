@@ -1,8 +1,9 @@
 """Wakes whoever waits for work in the database, in this process and in others, without asking the database again and again.
 
 A topic names the work: `events`, `jobs`. Within a process a wake is a function call after the commit. Others learn of it from
-PostgreSQL by NOTIFY, which is not part of the transaction: it would make all commits wait for each other. They learn of it from SQLite by its count of commits (`PRAGMA data_version`, some microseconds), from MySQL by asking twice a
-second. A wake may come for nothing and may be lost with a connection: waits end by themselves, and workers look again.
+PostgreSQL by NOTIFY, which is not part of the transaction: it would make all commits wait for each other. They learn of it from
+SQLite by its count of commits (`PRAGMA data_version`, some microseconds), from MySQL by asking twice a second. A wake may come for
+nothing and may be lost with a connection: waits end by themselves, and workers look again.
 """
 
 import asyncio

@@ -166,9 +166,13 @@ def batches(queries: Iterable[Query]) -> Iterator[list[Query]]:
         yield waiting
 
 
+def _is_repeated(batch: Sequence[Query]) -> bool:
+    return len(batch) > 1 and batch[0].sql == batch[1].sql
+
+
 async def send(connection: Any, batch: Sequence[Query]) -> None:
     """Run INSERTs that return nothing: those of one text in their order, others in one statement."""
-    if len(batch) > 1 and batch[0].sql == batch[1].sql:
+    if _is_repeated(batch):
         await connection.executemany(batch[0].sql, [query.arguments for query in batch])
     else:
         joined = _together(batch)
@@ -265,8 +269,8 @@ class PostgresRunner:
         connection = await self._pool.acquire()
         usable = False
         try:
-            first, *others = list(batches(queries))
-            if not others and (len(first) == 1 or first[0].sql != first[1].sql):
+            first, *others = batches(queries)
+            if not others and not _is_repeated(first):
                 await self._send_last(connection, _together(first))
             else:
                 await connection.execute("BEGIN")

@@ -105,7 +105,7 @@ async def _go_on(session: AsyncSession, planned: _Order, name: str, language: La
         carrier = pick(CARRIERS[planned.index % len(CARRIERS)], language)
         await orders.ship(session, order, carrier, f"DEMO{order.number}")
     elif name == "complete":
-        orders.complete(session, order, pick(("已确认收货", "confirmed by the customer"), language))
+        orders.complete(order, pick(("已确认收货", "confirmed by the customer"), language))
     elif name == "cancel":
         await orders.cancel(session, order, pick(("不想要了", "changed his mind"), language))
     else:

@@ -91,7 +91,7 @@ def _check(lines: list[OrderLine], quantities: Mapping[str, int]) -> None:
         raise APIException(APICode.VALIDATION_FAILED, errors=errors)
 
 
-def complete(session: AsyncSession, order: Order, reason: str) -> None:
+def complete(order: Order, reason: str) -> None:
     """The goods of a locked order have arrived.
 
     Raises:
@@ -109,7 +109,7 @@ async def complete_order(session: AsyncSession, order_id: str) -> bool:
         return False
     if order.shipped_at > clock.now() - timedelta(days=days):
         return False
-    complete(session, order, f"{days} days after it was shipped")
+    complete(order, f"{days} days after it was shipped")
     return True
 
 
