@@ -6,7 +6,7 @@ import asyncpg
 import psutil
 import pytest
 
-from xumi.kernel.testing.postgres import PostgresServer
+from xumi.kernel.testing.postgres import PostgresServer, free_port
 
 
 async def value(url: str, sql: str) -> object:
@@ -42,6 +42,16 @@ async def test_data_outlives_a_kill_and_a_restart_but_not_a_stop() -> None:
         for process in psutil.process_iter(["cmdline"])
         if str(directory) in str(process.info["cmdline"])
     ]
+
+
+def test_a_port_that_was_taken_meanwhile_is_left_to_its_owner(
+    postgresql: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = iter([postgresql.port, free_port()])
+    monkeypatch.setattr("xumi.kernel.testing.postgres.free_port", lambda: next(ports))
+    with PostgresServer() as server:
+        assert server.port != postgresql.port
+        server.create_database("own")
 
 
 async def test_databases_are_copied_replaced_and_dropped(postgresql: PostgresServer) -> None:

@@ -43,11 +43,11 @@ class MariadbServer:
     """One server process with its own data.
 
     Attributes:
-        port: where it listens; the same after a restart.
+        port: where it listens, once it was started; the same after a restart.
     """
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self.port = 0
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -66,6 +66,7 @@ class MariadbServer:
             return
         if self._directory is None:
             self._directory = self._make_data()
+            self.port = free_port()
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -143,7 +144,8 @@ class MariadbServer:
     def _wait_until_ready(self, log: Path) -> None:
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
-        while self._client("SELECT 1").returncode != 0:
+        # On the port another server might answer.
+        while str(log.parent) not in self._client("SELECT @@datadir").stdout:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError(f"MariaDB did not start: {log.read_text()}")

@@ -25,6 +25,7 @@ import psutil
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+PORTS_TRIED = 5
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -44,11 +45,11 @@ class PostgresServer:
     """One server process with its own data.
 
     Attributes:
-        port: where it listens; the same after a restart.
+        port: where it listens, once it was started; the same after a restart.
     """
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self.port = 0
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._binaries = Path()
@@ -82,6 +83,26 @@ class PostgresServer:
             return
         if self._directory is None:
             self._directory = self._make_data()
+        if self.port == 0:
+            self._start_on_a_free_port()
+        else:
+            self._launch()
+            if not self._comes_up():
+                raise self._failure()
+
+    def _start_on_a_free_port(self) -> None:
+        for _ in range(PORTS_TRIED):
+            self.port = free_port()
+            self._launch()
+            if self._comes_up():
+                return
+            # Another process may have taken the port meanwhile.
+            if "in use" not in self.log.read_text():
+                break
+        raise self._failure()
+
+    def _launch(self) -> None:
+        assert self._directory is not None
         settings = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -100,7 +121,6 @@ class PostgresServer:
                 start_new_session=True,
                 **unprivileged(),
             )
-        self._wait_until_ready()
 
     def stop(self) -> None:
         """Stop the server and delete its data. Safe to call twice."""
@@ -164,16 +184,30 @@ class PostgresServer:
             raise
         return directory
 
-    def _wait_until_ready(self) -> None:
+    def _comes_up(self) -> bool:
+        """Wait until it takes connections; False if it ended instead."""
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
-        ready = [str(self._binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        while subprocess.run(ready, check=False).returncode != 0:
+        while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                log = self._directory / "log" if self._directory is not None else None
                 self._end(signal.SIGKILL)
-                raise RuntimeError(f"PostgreSQL did not start: {log.read_text() if log is not None else ''}")
+                return False
             time.sleep(0.02)
+        return True
+
+    def _is_ready(self) -> bool:
+        """By the file that tells its state: on the port another server might answer."""
+        assert self._directory is not None
+        assert self._process is not None
+        try:
+            lines = (self._directory / "data" / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        # Lines 1 and 8 (PostgreSQL's documentation, "Database File Layout").
+        return len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].strip() == "ready"
+
+    def _failure(self) -> RuntimeError:
+        return RuntimeError(f"PostgreSQL did not start: {self.log.read_text()}")
 
     def _end(self, number: int) -> None:
         process, self._process = self._process, None
