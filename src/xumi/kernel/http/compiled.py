@@ -351,20 +351,24 @@ def _compile_body(route: Any) -> tuple[Callable[[bytes], Any] | None, str]:
     return lambda body: adapter.validate_python(from_json(body), from_attributes=True), field.name
 
 
+_NESTED = (dict, list, tuple)
+
+
 def _reads_text_alike(schema: Any) -> bool:
     """Whether pydantic makes the same of JSON text by this core schema as of the objects that it stands for."""
     if isinstance(schema, list | tuple):
-        return all(_reads_text_alike(item) for item in schema)
-    if not isinstance(schema, dict):
-        return True
+        return all(_reads_text_alike(item) for item in schema if isinstance(item, _NESTED))
     if schema.get("strict") is True or schema.get("coerce_numbers_to_str") is True:
         return False
     # Without a type it is a table of fields, which have any names.
     kind = schema.get("type")
     if not isinstance(kind, str):
-        return all(_reads_text_alike(part) for part in schema.values())
-    parts = [part for name, part in schema.items() if name not in _NO_SCHEMA]
-    return kind in _SAME_FROM_TEXT and _reads_text_alike(parts)
+        return all(_reads_text_alike(part) for part in schema.values() if isinstance(part, _NESTED))
+    return kind in _SAME_FROM_TEXT and all(
+        _reads_text_alike(part)
+        for name, part in schema.items()
+        if isinstance(part, _NESTED) and name not in _NO_SCHEMA
+    )
 
 
 def _descendants(dependant: Dependant) -> list[Dependant]:
