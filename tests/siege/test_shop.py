@@ -43,8 +43,10 @@ def settings(database_url: str) -> Settings:
 
 
 @pytest.fixture
-async def errands(settings: Settings) -> AsyncIterator[Errands]:
+async def errands(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Errands]:
     """The application, and what buyers and the shop do with it."""
+    # On a machine that has other work too, two hundred at once wait longer than the seconds after which a server says "come again".
+    monkeypatch.setattr("xumi.kernel.db.engine.POOL_TIMEOUT_SECONDS", 60.0)
     app = create_app(settings)
     async with running(app), open_client(app) as client:
         yield Errands(app, client)
