@@ -32,7 +32,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from xumi.kernel import clock
-from xumi.kernel.db.direct import execute
+from xumi.kernel.context import current
+from xumi.kernel.db.direct import begin, execute
 from xumi.kernel.db.model import Blob, ModelBase
 from xumi.kernel.db.read import fetch_one, primary
 from xumi.kernel.db.session import UnitOfWork, unit_of_work
@@ -64,6 +65,11 @@ _TRY_LOCK = select(
     func.pg_try_advisory_xact_lock(bindparam("number", type_=BigInteger)),
     exists().where(_table.c.id == bindparam("key")),
 )
+# Gives a row if both can be had.
+_TRY_LOCK_UNANSWERED = (
+    "SELECT WHERE pg_try_advisory_xact_lock({}) "
+    "AND NOT EXISTS (SELECT FROM kernel_idempotency_key WHERE id = '{}')"
+)
 
 
 class Answer(BaseModel):
@@ -87,12 +93,8 @@ class StoredAnswer(Answer):
         return self.created_at < _oldest()
 
 
-class KeyRunning(Exception):
-    """Another transaction holds the key now."""
-
-
 class KeyTaken(Exception):
-    """Another transaction has answered under the key meanwhile."""
+    """Another transaction holds the key, or has answered under it."""
 
 
 def _oldest() -> datetime:
@@ -120,24 +122,33 @@ async def claim(session: AsyncSession, key: str, fingerprint: str, *, outdated: 
         outdated: an old answer was seen, which must go first.
 
     Raises:
-        KeyRunning: another transaction has it.
-        KeyTaken: another transaction has answered under it; this one must be rolled back.
+        KeyTaken: another transaction has it, or has answered under it; this one must be rolled back.
     """
-    locks, taken = _has_locks(session), False
-    if locks:
-        number = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), signed=True)
-        ((locked, taken),) = await execute(session, _TRY_LOCK, {"number": number, "key": key})
-        if not locked:
-            raise KeyRunning
+    locks = _has_locks()
+    if locks and not await _lock(session, key, outdated=outdated):
+        raise KeyTaken
     if outdated:
         old = delete(IdempotencyKey).where(IdempotencyKey.id == key, IdempotencyKey.created_at < _oldest())
-        taken = cast(CursorResult[Any], await session.execute(old)).rowcount == 0
-    if taken:
-        raise KeyTaken
+        if cast(CursorResult[Any], await session.execute(old)).rowcount == 0:
+            raise KeyTaken
     if locks:
         return
     answer = Answer(fingerprint=fingerprint, status=0, content_type=None, location=None, body=b"")
     await _insert(session, key, answer)
+
+
+async def _lock(session: AsyncSession, key: str, *, outdated: bool) -> bool:
+    """Hold a key until the transaction ends, unless somebody else does or it was answered; `outdated` says that it was, long ago."""
+    number = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), signed=True)
+    if not outdated:
+        # It has no parameters, to go with the BEGIN: a number, and the letters and digits that `derive_key` makes.
+        if not key.isalnum():
+            raise ValueError("A key of idempotency is made by `derive_key`.")
+        found = await begin(session, _TRY_LOCK_UNANSWERED.format(number, key))
+        if found is not None:
+            return found > 0
+    ((locked, answered),) = await execute(session, _TRY_LOCK, {"number": number, "key": key})
+    return locked and (outdated or not answered)
 
 
 async def write_answer(work: UnitOfWork, key: str, answer: Answer) -> None:
@@ -148,7 +159,7 @@ async def write_answer(work: UnitOfWork, key: str, answer: Answer) -> None:
             by an IntegrityError.
     """
     session = work.session
-    if _has_locks(session):
+    if _has_locks():
         work.insert_last(_table, _row(key, answer))
         return
     statement = update(IdempotencyKey).where(IdempotencyKey.id == key).values(**answer.model_dump())
@@ -171,8 +182,8 @@ def _row(key: str, answer: Answer) -> dict[str, Any]:
     return {"id": key, "created_at": clock.now(), **answer.model_dump()}
 
 
-def _has_locks(session: AsyncSession) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
+def _has_locks() -> bool:
+    return current().resources.database.dialect == "postgresql"
 
 
 async def _insert(session: AsyncSession, key: str, answer: Answer) -> None:

@@ -76,6 +76,16 @@ async def test_a_transaction_that_has_only_read_keeps_them(database: Database, u
     assert await _stored(database) == (["Li"], ["a"])
 
 
+async def test_totals_hear_of_them_until_the_commit(database: Database, unit: UnitOfWork) -> None:
+    totals, tables = database.read.totals, frozenset({DIARY.fullname})
+    before = totals.version(tables)
+    _write_last(unit, "a")
+    await unit.flush()
+    assert totals.version(tables) is None
+    await unit.commit()
+    assert totals.version(tables) not in (None, before)
+
+
 async def test_they_see_what_was_changed_before(database: Database, unit: UnitOfWork) -> None:
     async with database.sessions.begin() as session:
         session.add(Diary(id="a" * 26, entry="a"))

@@ -3,32 +3,35 @@ more than a small one costs the database.
 
     rows = await execute(session, _LOCKED, {"sku_ids": sku_ids})
 
-The session's own statements, its flushes and its commit are SQLAlchemy's as ever; both see what the other has written.
+The session's own statements and its flushes are SQLAlchemy's as ever; both see what the other has written. A transaction that needs
+neither begins and ends on the driver too (`kernel.db.row_session`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NoReturn, Protocol, cast
 
-from sqlalchemy import Connection, CursorResult, Delete, Dialect, Executable, Insert, Update
+from sqlalchemy import Connection, CursorResult, Delete, Dialect, Engine, Executable, Insert, Update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from xumi.kernel.context import current
+from xumi.kernel.db.row_session import RowSession, take_over
 from xumi.kernel.db.runner import Query, Rows
 from xumi.kernel.db.shape import Shape, Values
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
-# Set in `session.info` once the session has begun a transaction: on which connection.
-_CONNECTION = "xumi_connection"
+_COMMIT = Query("COMMIT", ())
 
 
 class DirectConnection(Protocol):
     """A connection of SQLAlchemy's driver that also runs statements by itself."""
+
+    async def begin(self, sql: str) -> int:
+        """Begin a transaction with a SELECT that has no parameters, in one round trip; returns how many rows it gives."""
+        ...
 
     async def fetch(self, query: Query) -> Rows:
         """All rows of a statement, in the connection's transaction; raises the driver's errors as SQLAlchemy knows them."""
@@ -36,6 +39,10 @@ class DirectConnection(Protocol):
 
     async def insert(self, queries: Sequence[Query]) -> None:
         """Run INSERTs that return nothing."""
+        ...
+
+    async def commit_with(self, queries: Sequence[Query]) -> None:
+        """Run INSERTs that return nothing, and commit."""
         ...
 
 
@@ -53,14 +60,29 @@ class _Statement:
         self.is_direct = not self.isinsert and not self.shape.compiled.update_prefetch
 
 
-def note_begin(session: Session, _transaction: Any, connection: Connection) -> None:
-    """Listens to `after_begin`."""
-    session.info[_CONNECTION] = connection
+async def begin(session: AsyncSession, sql: str) -> int | None:
+    """Begin a session's transaction with a SELECT, in one round trip.
 
+    Args:
+        session: a unit of work's.
+        sql: without parameters; nothing in it comes from a caller.
 
-def has_begun(session: Session) -> bool:
-    """Whether the session has ever had a connection."""
-    return _CONNECTION in session.info
+    Returns:
+        How many rows it gives; None where it has not run, because the transaction had begun or the driver cannot.
+
+    Raises:
+        SQLAlchemyError: as `session.execute` would.
+    """
+    held = _held(session)
+    if session.in_transaction() or not _can_run_directly(held):
+        return None
+    connection = await greenlet_spawn(held.begin_directly)
+    driver, query = _driver(connection), Query(sql, ())
+    _tell_listeners(connection, query, None)
+    try:
+        return await driver.begin(sql)
+    except (connection.dialect.loaded_dbapi.Error, asyncio.CancelledError) as error:
+        await _refuse(held, connection, query, error)
 
 
 async def execute(
@@ -76,36 +98,44 @@ async def execute(
     Raises:
         SQLAlchemyError: as `session.execute` would.
     """
-    connection = await _begin(session)
-    if hasattr(connection.connection.dbapi_connection, "fetch"):
+    held = _held(session)
+    connection = await _begin(held)
+    if hasattr(_driver(connection), "fetch"):
         reader = current().resources.database.read
         plan, values = reader.plan(
             statement, _Statement, lambda found, values: _Statement(found, reader.dialect, values)
         )
         if plan.is_direct:
-            return await _fetch(connection, plan.shape.query(values, parameters), plan)
+            return await _fetch(held, connection, plan.shape.query(values, parameters), plan)
     result = cast(CursorResult[Any], await session.execute(statement, dict(parameters)))
     return result.all() if result.returns_rows else []
 
 
 async def fetch(session: AsyncSession, query: Query) -> Rows:
     """The rows of a compiled SELECT in the session's transaction; what the session holds is sent before."""
-    connection = await _begin(session)
-    if not hasattr(connection.connection.dbapi_connection, "fetch"):
+    held = _held(session)
+    connection = await _begin(held)
+    if not hasattr(_driver(connection), "fetch"):
         result = await greenlet_spawn(connection.exec_driver_sql, query.sql, query.arguments)
         return result.all()
-    return await _fetch(connection, query, None)
+    return await _fetch(held, connection, query, None)
 
 
-async def send(session: AsyncSession, queries: Sequence[Query]) -> None:
-    """Run compiled INSERTs in the session's transaction; what the session holds stays where it is."""
-    connection = await _begin(session, flush=False)
-    driver = connection.connection.dbapi_connection
+async def connect(session: AsyncSession) -> Connection:
+    """The connection of the session's transaction, which begins if there is none; what the session holds stays where it is."""
+    return await _begin(_held(session), flush=False)
+
+
+async def send(session: AsyncSession, connection: Connection, queries: Sequence[Query]) -> None:
+    """Run compiled INSERTs in the session's transaction."""
+    driver = _driver(connection)
     if not hasattr(driver, "insert"):
         await greenlet_spawn(send_by_engine, connection, queries)
         return
-    async with _refusing(connection, queries[0]):
-        await cast(DirectConnection, driver).insert(queries)
+    try:
+        await driver.insert(queries)
+    except (connection.dialect.loaded_dbapi.Error, asyncio.CancelledError) as error:
+        await _refuse(_held(session), connection, queries[0], error)
 
 
 def send_by_engine(connection: Connection, queries: Sequence[Query]) -> None:
@@ -115,38 +145,72 @@ def send_by_engine(connection: Connection, queries: Sequence[Query]) -> None:
         connection.exec_driver_sql(sql, arguments if len(arguments) > 1 else arguments[0])
 
 
-async def _begin(session: AsyncSession, *, flush: bool = True) -> Connection:
+async def commit(session: RowSession, queries: Sequence[Query]) -> None:
+    """Run compiled INSERTs, and commit a transaction that SQLAlchemy has no part in; its session's own is to be ended then.
+
+    Raises:
+        SQLAlchemyError: nothing was kept.
+    """
+    connection = session.direct
+    assert connection is not None
+    try:
+        await _driver(connection).commit_with(queries)
+    except (connection.dialect.loaded_dbapi.Error, asyncio.CancelledError) as error:
+        await _refuse(session, connection, queries[0] if queries else _COMMIT, error)
+    session.give_back()
+
+
+def _held(session: AsyncSession) -> RowSession:
+    return cast(RowSession, session.sync_session)
+
+
+async def _begin(session: RowSession, *, flush: bool = True) -> Connection:
     """The connection of the session's transaction, without a switch of stacks where there is one already."""
-    held = session.sync_session
-    if flush and not held._is_clean():
-        await session.flush()
-    connection: Connection | None = held.info.get(_CONNECTION)
-    if connection is None or connection.closed or not connection.in_transaction():
-        connection = (await session.connection()).sync_connection
-        assert connection is not None
-    return connection
+    if flush and not session._is_clean():
+        await greenlet_spawn(session.flush)
+    if session.in_nested_transaction():
+        # SQLAlchemy sends SAVEPOINT when it is asked for the connection.
+        return await greenlet_spawn(session.connection)
+    connection = session.began_connection
+    if connection is not None:
+        return connection
+    return await greenlet_spawn(session.begin_directly if _can_run_directly(session) else session.connection)
 
 
-async def _fetch(connection: Connection, query: Query, context: Any) -> Rows:
+def _can_run_directly(session: RowSession) -> bool:
+    bind = cast(Engine | Connection, session.bind)
+    return getattr(bind.dialect.loaded_dbapi, "can_run_directly", False)
+
+
+def _driver(connection: Connection) -> DirectConnection:
+    return cast(DirectConnection, connection.connection.dbapi_connection)
+
+
+def _tell_listeners(connection: Connection, query: Query, context: Any) -> None:
     for listener in connection.dispatch.before_cursor_execute:
         listener(connection, None, query.sql, query.arguments, context, False)
-    async with _refusing(connection, query):
-        return await cast(DirectConnection, connection.connection.dbapi_connection).fetch(query)
 
 
-@asynccontextmanager
-async def _refusing(connection: Connection, query: Query) -> AsyncIterator[None]:
-    dbapi: Any = connection.dialect.dbapi
+async def _fetch(session: RowSession, connection: Connection, query: Query, context: Any) -> Rows:
+    _tell_listeners(connection, query, context)
     try:
-        yield
-    except (dbapi.Error, asyncio.CancelledError) as error:
-        # A connection that is broken, or in the middle of an answer, is ended, which speaks to the driver.
-        await greenlet_spawn(_refuse, connection, query, error)
-        raise
+        return await _driver(connection).fetch(query)
+    except (connection.dialect.loaded_dbapi.Error, asyncio.CancelledError) as error:
+        await _refuse(session, connection, query, error)
 
 
-def _refuse(connection: Connection, query: Query, error: BaseException) -> NoReturn:
+async def _refuse(
+    session: RowSession, connection: Connection, query: Query, error: BaseException
+) -> NoReturn:
     """What SQLAlchemy does with an error of the driver."""
+    # A connection that is broken, or in the middle of an answer, is ended, which speaks to the driver.
+    await greenlet_spawn(_tell, session, connection, query, error)
+    raise AssertionError("unreachable")
+
+
+def _tell(session: RowSession, connection: Connection, query: Query, error: BaseException) -> NoReturn:
+    # What goes on in this transaction has to find out that it failed.
+    take_over(session)
     try:
         raise error
     except BaseException:

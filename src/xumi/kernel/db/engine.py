@@ -11,23 +11,22 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from xumi.kernel.db import scope_compiler, sqlite
-from xumi.kernel.db.direct import note_begin
 from xumi.kernel.db.errors import DatabaseUnavailable
 from xumi.kernel.db.insertion import Insertions
 from xumi.kernel.db.location import CONNECT_TIMEOUT_SECONDS, parse_url, prepare_file, require_driver
 from xumi.kernel.db.read import Reader
+from xumi.kernel.db.row_session import RowSession
 from xumi.kernel.db.runner import Runner, Writer
-from xumi.kernel.db.scope import ScopedSession
 from xumi.kernel.db.session_pool import SessionPool
 from xumi.kernel.errors import StartError
 
@@ -43,13 +42,6 @@ def _to_json(value: object) -> str:
 
 # JSON columns are written and read by the library that is fast at it.
 JSON_OPTIONS: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": msgspec.json.decode}
-
-
-class _Session(ScopedSession):
-    """What an `AsyncSession` wraps; notes when it has begun a transaction."""
-
-
-event.listen(_Session, "after_begin", note_begin)
 
 
 class Database:
@@ -80,7 +72,7 @@ class Database:
         self.engine = self._make_engine(max(1, pool_size - read_size), echo)
         scope_compiler.install(self.engine.sync_engine)
         self.sessions = async_sessionmaker(
-            self.engine, class_=AsyncSession, sync_session_class=_Session, expire_on_commit=False
+            self.engine, class_=AsyncSession, sync_session_class=RowSession, expire_on_commit=False
         )
         runner = self._make_runner(self.url, read_size)
         self.read = Reader(self.engine.dialect, runner)
@@ -90,15 +82,16 @@ class Database:
         self.writer: Writer | None = None if self.dialect == "mysql" or echo else cast(Writer, runner)
         self.insertions = Insertions(self)
 
-    @contextmanager
-    def writing(self, tables: frozenset[str]) -> Iterator[None]:
+    def writing(self, tables: frozenset[str]) -> AbstractContextManager[None]:
         """A block in which a transaction writes to these tables that does not go through the engine: totals are told."""
-        with self.read.totals.writing(tables):
-            if self.replica is None:
-                yield
-            else:
-                with self.replica.totals.writing(tables):
-                    yield
+        if self.replica is None:
+            return self.read.totals.writing(tables)
+        return _both(self.read.totals.writing(tables), self.replica.totals.writing(tables))
+
+    def note_writes(self, connection: Connection, tables: frozenset[str]) -> None:
+        """Tell totals of tables that a connection of the engine writes to in this transaction, past the engine."""
+        for reader in filter(None, (self.read, self.replica)):
+            reader.totals.note_writes(connection, tables)
 
     def _make_replica(self, url: str, size: int) -> Reader:
         dialect, place = parse_url(url, "DATABASE_READ_URL")
@@ -192,6 +185,12 @@ class Database:
         await self.engine.dispose()
         if self._remove_folder is not None:
             self._remove_folder()
+
+
+@contextmanager
+def _both(first: AbstractContextManager[None], second: AbstractContextManager[None]) -> Iterator[None]:
+    with first, second:
+        yield
 
 
 async def _answers(reader: Reader, timeout: float) -> bool:

@@ -15,16 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper, Session, object_mapper
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 
-from xumi.kernel.db.direct import has_begun, send, send_by_engine
+from xumi.kernel.db import direct
+from xumi.kernel.db.row_session import Row, RowSession, take_over
 from xumi.kernel.db.runner import LastInserts, NotWritten, Query
 
 if TYPE_CHECKING:
     from xumi.kernel.db.engine import Database
 
-Rows = Sequence[tuple[Table, Mapping[str, Any]]]
+Rows = Sequence[Row]
 
 # Who listens to these expects a flush.
-_SESSION_EVENTS = ("before_flush", "after_flush", "after_flush_postexec", "before_commit")
+_SESSION_EVENTS = ("before_flush", "after_flush", "after_flush_postexec")
 _MAPPER_EVENTS = ("before_insert", "after_insert")
 
 
@@ -88,18 +89,20 @@ class _RowPlan:
             if column.key not in names and column.default is not None
         }
         compiled = insert(table).inline().compile(dialect=dialect, column_keys=[*names, *made])
-        processors = compiled._bind_processors
+        processors = cast(Mapping[str, Callable[[Any], Any]], compiled._bind_processors)
+        columns = list(compiled.positiontup or ())
         self._sql = str(compiled)
-        self._columns = [
-            (name, made.get(name), cast(Any, processors.get(name))) for name in compiled.positiontup or ()
-        ]
+        self._columns = columns
+        self._made = [(name, made[name]) for name in columns if name in made]
+        self._processed = [(n, processors[name]) for n, name in enumerate(columns) if name in processors]
 
     def query(self, row: Mapping[str, Any]) -> Query:
         """The statement for a row."""
-        arguments = []
-        for name, make, process in self._columns:
-            value = row[name] if make is None else make()
-            arguments.append(value if process is None else process(value))
+        if self._made:
+            row = {**row, **{name: make() for name, make in self._made}}
+        arguments = [row[name] for name in self._columns]
+        for n, process in self._processed:
+            arguments[n] = process(arguments[n])
         return Query(self._sql, tuple(arguments))
 
 
@@ -159,8 +162,15 @@ def _tables(inserts: Sequence[_Insert], rows: Rows) -> frozenset[str]:
     return frozenset({*(each.table.fullname for each in inserts), *(table.fullname for table, _ in rows)})
 
 
+def _take_rows(session: RowSession) -> list[Row]:
+    rows, session.rows = session.rows, []
+    return rows
+
+
 def _register(session: Session, inserts: Sequence[_Insert]) -> None:
     """Tell a session that entities of its own are in the database."""
+    if not inserts:
+        return
     for entity, _, _, made in inserts:
         for name, value in made.items():
             set_committed_value(entity, name, value)
@@ -193,9 +203,10 @@ class Insertions:
         Raises:
             DatabaseUnavailable: the connection was lost after the commit had been sent; it may have succeeded or not.
         """
-        sync = session.sync_session
+        sync = cast(RowSession, session.sync_session)
         writer = self._database.writer
-        if writer is None or not (sync.new or rows) or has_begun(sync):
+        rows = [*sync.rows, *rows]
+        if writer is None or not (sync.new or rows) or sync.has_connected:
             return False
         inserts = self._collect(sync)
         if inserts is None:
@@ -206,6 +217,7 @@ class Insertions:
                 await writer.write(queries)
         except NotWritten:
             return False
+        sync.rows.clear()
         _register(sync, inserts)
         # Nothing is left to flush and there is no connection: this ends the session's transaction, without a switch of stacks.
         sync.commit()
@@ -225,15 +237,25 @@ class Insertions:
             with self._database.writing(_tables((), rows)):
                 await session.run_sync(_commit_and_tell, self._queries((), rows))
             return
-        sync = session.sync_session
-        inserts = self._collect(sync) or []
-        queries = self._queries(inserts, rows)
-        if not queries:
-            await session.commit()
-            return
-        with self._database.writing(_tables(inserts, rows)):
-            # One switch of stacks for all of it: each costs as much as a small query.
-            await session.run_sync(_commit_with, inserts, queries)
+        sync = cast(RowSession, session.sync_session)
+        inserts = self._collect(sync)
+        if inserts is None:
+            # The session's commit sends what it holds.
+            queries, tables = self._queries((), rows), _tables((), rows)
+        else:
+            rows = [*_take_rows(sync), *rows]
+            queries, tables = self._queries(inserts, rows), _tables(inserts, rows)
+        with self._database.writing(tables):
+            if inserts is not None and sync.stands_aside:
+                await direct.commit(sync, queries)
+                _register(sync, inserts)
+                # Nothing is left to do: this ends the session's transaction, without a switch of stacks.
+                sync.commit()
+            elif queries:
+                # One switch of stacks for all of it: each costs as much as a small query.
+                await session.run_sync(_commit_with, inserts or (), queries)
+            else:
+                await session.commit()
 
     async def send(self, session: AsyncSession, rows: Rows) -> None:
         """Insert what a session holds, and rows behind it, without a commit.
@@ -241,15 +263,17 @@ class Insertions:
         Raises:
             SQLAlchemyError: something was refused; the transaction must be rolled back.
         """
-        sync = session.sync_session
-        inserts = self._collect(sync)
+        sync = cast(RowSession, session.sync_session)
+        inserts = self._collect(sync) if sync.holds_changes else []
         if inserts is None:
             await session.flush()
             inserts = []
+        rows = [*_take_rows(sync), *rows]
         queries = self._queries(inserts, rows)
         if queries:
-            with self._database.writing(_tables(inserts, rows)):
-                await send(session, queries)
+            connection = await direct.connect(session)
+            self._database.note_writes(connection, _tables(inserts, rows))
+            await direct.send(session, connection, queries)
             _register(sync, inserts)
 
     def _collect(self, session: Session) -> list[_Insert] | None:
@@ -312,7 +336,7 @@ def _commit_and_tell(session: Session, queries: Sequence[Query]) -> None:
     """The same by way of the engine, where the driver cannot or the engine tells of each statement."""
     try:
         session.flush()
-        send_by_engine(session.connection(), queries)
+        direct.send_by_engine(session.connection(), queries)
     except Exception:
         # A second commit would keep the rest.
         session.rollback()
@@ -326,4 +350,5 @@ def _needs_flush(session: Session) -> bool:
         or session.dirty
         or session.in_nested_transaction()
         or any(getattr(session.dispatch, name) for name in _SESSION_EVENTS)
+        or any(listener is not take_over for listener in session.dispatch.before_commit)
     )

@@ -1,7 +1,7 @@
 """SQLAlchemy's asynchronous PostgreSQL driver, with statements that go past SQLAlchemy's execution of a statement."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection, AsyncAdapt_asyncpg_dbapi
@@ -9,6 +9,21 @@ from sqlalchemy.util.concurrency import await_
 
 from xumi.kernel.db.postgresql import batches, send
 from xumi.kernel.db.runner import Query, Rows
+
+
+class _Transaction:
+    """One that was begun by `_Connection.begin`; asyncpg's own begin theirs by themselves."""
+
+    __slots__ = ("_driver",)
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+
+    async def commit(self) -> None:
+        await self._driver.execute("COMMIT")
+
+    async def rollback(self) -> None:
+        await self._driver.execute("ROLLBACK")
 
 
 class _Connection(AsyncAdapt_asyncpg_connection):
@@ -23,6 +38,19 @@ class _Connection(AsyncAdapt_asyncpg_connection):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
         self.last: Sequence[Query] = ()
+
+    async def begin(self, sql: str) -> int:
+        """Begin a transaction with a SELECT that has no parameters, in one round trip; returns how many rows it gives."""
+        async with self._execute_mutex:
+            driver: Any = self._connection
+            # If the SELECT fails there is a transaction to be rolled back.
+            self._transaction = cast(Any, _Transaction(driver))
+            try:
+                script = f"BEGIN; {sql}"  # lint: sql-from-strings whole statements
+                status: str = await driver.execute(script)
+            except Exception as error:
+                self._handle_exception(error)
+            return int(status.removeprefix("SELECT "))
 
     async def fetch(self, query: Query) -> Rows:
         """All rows of a statement, in this connection's transaction."""
@@ -48,20 +76,24 @@ class _Connection(AsyncAdapt_asyncpg_connection):
 
     def commit(self) -> None:
         """Insert what is to be inserted last, and commit."""
-        if not self.last:
+        if self.last:
+            await_(self.commit_with(self.last))
+        else:
             super().commit()  # type: ignore[no-untyped-call]
-            return
-        try:
-            await_(self._insert_and_commit())
-        except Exception as error:
-            self._handle_exception(error)
 
-    async def _insert_and_commit(self) -> None:
-        if self._transaction is None:
-            await self._start_transaction()  # type: ignore[no-untyped-call]
-        await self._insert(self.last)
-        transaction: Any = self._transaction
-        await self._call_and_discard(transaction.commit)
+    async def commit_with(self, queries: Sequence[Query]) -> None:
+        """Run INSERTs that return nothing, and commit."""
+        async with self._execute_mutex:
+            try:
+                if queries:
+                    if self._transaction is None:
+                        await self._start_transaction()  # type: ignore[no-untyped-call]
+                    await self._insert(queries)
+                transaction: Any = self._transaction
+                if transaction is not None:
+                    await self._call_and_discard(transaction.commit)
+            except Exception as error:
+                self._handle_exception(error)
 
     async def _insert(self, queries: Sequence[Query]) -> None:
         for batch in batches(queries):
@@ -69,6 +101,10 @@ class _Connection(AsyncAdapt_asyncpg_connection):
 
 
 class _Driver(AsyncAdapt_asyncpg_dbapi):
+    """Its connections are `kernel.db.direct.DirectConnection`s."""
+
+    can_run_directly = True
+
     def connect(self, *arguments: Any, **options: Any) -> _Connection:
         """A connection of asyncpg."""
         return _Connection(self, super().connect(*arguments, **options)._connection)  # type: ignore[no-untyped-call]

@@ -10,8 +10,8 @@ committed data, and once the running unit of work has begun a transaction they r
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -228,17 +228,19 @@ def _values(key: CacheKey) -> Values:
 _on_primary = ContextVar("xumi_on_primary", default=False)
 
 
-@contextmanager
-def primary() -> Iterator[None]:
+class primary:  # noqa: N801 a statement's word, as in `with suppress(…)`
     """Reads inside the block see all that is committed, even where DATABASE_READ_URL names a replica, which may lag behind.
 
     For what access, money or a write depends on. Reads inside an open transaction never go to the replica.
     """
-    token = _on_primary.set(True)
-    try:
-        yield
-    finally:
-        _on_primary.reset(token)
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _on_primary.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        _on_primary.reset(self._token)
 
 
 def reading() -> tuple[Reader, Runner]:

@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session as OrmSession
 
 from xumi.kernel.config import CONFIG
 from xumi.kernel.context import current, find_current
-from xumi.kernel.db.direct import fetch, has_begun
+from xumi.kernel.db.direct import fetch
 from xumi.kernel.db.errors import is_retryable, translate
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.db.model import ModelBase
+from xumi.kernel.db.row_session import RowSession
 from xumi.kernel.db.runner import ConnectionRunner, Query, Rows, Runner
 from xumi.kernel.db.scope import ScopedSession
 
@@ -208,10 +209,11 @@ class UnitOfWork:
         self._hooks.clear()
         if self._session is not None:
             session, self._session = self._session, None
-            if session.in_transaction() and has_begun(session.sync_session):
+            held = cast(RowSession, session.sync_session)
+            if held.in_transaction() and held.has_connected:
                 await _finish(session.close())
-            else:
-                session.sync_session.close()
+            elif held.in_transaction() or held.identity_map:
+                held.close()
 
 
 class HasDatabase(Protocol):

@@ -22,7 +22,6 @@ from xumi.kernel.http.failure import translate
 from xumi.kernel.idempotency import (
     MAX_BODY_BYTES,
     Answer,
-    KeyRunning,
     KeyTaken,
     StoredAnswer,
     claim,
@@ -79,28 +78,28 @@ class OnceHandler:
         fingerprint = derive_key(
             scope["method"].encode(), scope["path"].encode(), scope["query_string"], join_body(messages)
         )
-        answer = await find_answer(key)
-        call = Call(key, fingerprint, outdated=answer is not None and answer.outdated)
-        if answer is not None and not call.outdated:
-            await _replay(answer, call, send)
-        else:
+        call = Call(key, fingerprint)
+        try:
             await self._run(call, context, scope, replay(messages, receive), send)
+        except KeyTaken:
+            answer = await _find_committed(key, context)
+            if answer is None:
+                raise _running() from None
+            if not answer.outdated:
+                await _replay(answer, call, send)
+                return
+            call.outdated = True
+            try:
+                await self._run(call, context, scope, replay(messages, receive), send)
+            except KeyTaken:
+                raise _running() from None
 
     async def _run(self, call: Call, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
         if call.key in self._running:
-            raise _running()
+            raise KeyTaken
         self._running.add(call.key)
         try:
             await self._run_claimed(call, context, scope, receive, send)
-        except KeyRunning:
-            raise _running() from None
-        except KeyTaken:
-            # The caller is told what is true: the answer that was committed.
-            assert context.unit_of_work is not None
-            await context.unit_of_work.rollback()
-            answer = await find_answer(call.key)
-            assert answer is not None
-            await _replay(answer, call, send)
         finally:
             self._running.discard(call.key)
             self._prune(context.resources)
@@ -140,8 +139,8 @@ class Call:
 
     __slots__ = ("fingerprint", "key", "outdated")
 
-    def __init__(self, key: str, fingerprint: str, *, outdated: bool) -> None:
-        self.key, self.fingerprint, self.outdated = key, fingerprint, outdated
+    def __init__(self, key: str, fingerprint: str) -> None:
+        self.key, self.fingerprint, self.outdated = key, fingerprint, False
 
     def answer(self, status: int, headers: Headers, body: bytes) -> Answer:
         """The answer as it is kept."""
@@ -194,6 +193,13 @@ class _Recorder:
         await self._send(self._start)
         self.sent = True
         await self._send({"type": "http.response.body", "body": body})
+
+
+async def _find_committed(key: str, context: Context) -> StoredAnswer | None:
+    """What was answered by the one who has, or had, the key."""
+    if context.unit_of_work is not None:
+        await context.unit_of_work.rollback()
+    return await find_answer(key)
 
 
 async def _replay(answer: StoredAnswer, call: Call, send: Send) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from xumi.kernel import clock
 from xumi.kernel.context import current
 from xumi.kernel.db.read import fetch_one, fetch_value, primary
+from xumi.kernel.db.row_session import add_row
 from xumi.kernel.db.session import UnitOfWork
 from xumi.kernel.ids import generate_key
 from xumi.kernel.jobs.models import ENDS, JobRow, JobState
@@ -81,7 +82,7 @@ async def put(session: AsyncSession, row: Mapping[str, Any]) -> str:
     """Add a job in the caller's transaction; returns its id, or that of the one which has the unique key now."""
     values = {**_NEW, **row}
     if row["unique_key"] is None:
-        session.add(JobRow(**values))
+        add_row(session, _table, values)
         return str(row["id"])
     statement = insert_if_absent(session, _table, "name", "unique_key")
     same = select(_c.id).where(_c.name == row["name"], _c.unique_key == row["unique_key"])

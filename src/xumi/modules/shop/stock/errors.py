@@ -1,8 +1,6 @@
 """Error codes of stock."""
 
-from collections.abc import Mapping
-
-from xumi.kernel.errors import APICode, APIException, define
+from xumi.kernel.errors import APICode, define
 
 
 class StockCode(APICode):
@@ -13,15 +11,3 @@ class StockCode(APICode):
         en="There is not enough of this left.",
         zh="库存不足。",
     )
-
-
-class OutOfStock(APIException):
-    """Fewer pieces are left than are wanted.
-
-    Args:
-        left: SKU → pieces that are left, of those that are too few.
-    """
-
-    def __init__(self, left: Mapping[str, int]) -> None:
-        super().__init__(StockCode.OUT_OF_STOCK)
-        self.left = dict(left)

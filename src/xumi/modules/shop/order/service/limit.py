@@ -18,8 +18,6 @@ async def take(session: AsyncSession, user_id: str, wanted: Mapping[str, tuple[i
         user_id: who buys.
         wanted: product → pieces and the product's limit.
     """
-    if not wanted:
-        return None
     rows = [{"user_id": user_id, "product_id": product, "quantity": 0} for product in wanted]
     await upsert(session, Purchase, rows, key=[Purchase.user_id, Purchase.product_id], update=[])
     for product, (pieces, limit) in sorted(wanted.items()):

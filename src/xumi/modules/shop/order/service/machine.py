@@ -90,17 +90,17 @@ def move(order: Order, after: OrderState, reason: str | None = None) -> datetime
     before, order.state = order.state, after
     at = clock.now()
     setattr(order, _TIMES[after], at)
-    note(order, before, reason)
+    note(order.id, before, after, reason)
     return at
 
 
-def note(order: Order, before: OrderState | None, reason: str | None = None) -> None:
+def note(order_id: str, before: OrderState | None, after: OrderState, reason: str | None = None) -> None:
     """Write down what became of an order."""
     insert_last(
         OrderChange,
-        order_id=order.id,
+        order_id=order_id,
         before=before,
-        after=order.state,
+        after=after,
         actor_id=find_actor_id(),
         reason=reason,
     )

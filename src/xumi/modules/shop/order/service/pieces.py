@@ -25,7 +25,7 @@ def bought(lines: list[OrderLine]) -> list[Bought]:
 async def sell_pieces(session: AsyncSession, order: Order) -> list[OrderLine]:
     """An order is paid: what was reserved is sold. Returns the lines."""
     lines = await read_lines(session, order)
-    await stock.sell(session, {line.sku_id: line.quantity for line in lines}, order.id)
+    stock.sell({line.sku_id: line.quantity for line in lines}, order.id)
     return lines
 
 
@@ -38,5 +38,5 @@ async def free_pieces(session: AsyncSession, order: Order, *, sold: bool = False
             counted[line.product_id] = counted.get(line.product_id, 0) + line.quantity
     await limit.give_back(session, order.user_id, counted)
     move = stock.give_back if sold else stock.release
-    await move(session, {line.sku_id: line.quantity for line in lines}, order.id)
+    move({line.sku_id: line.quantity for line in lines}, order.id)
     return lines

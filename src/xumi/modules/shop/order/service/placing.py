@@ -1,5 +1,6 @@
 """Placing orders: what is bought is counted, reserved and written down in one transaction."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -86,9 +87,14 @@ async def place(session: AsyncSession, principal: Principal, data: OrderCreate) 
         await cart.take_out(session, principal.user_id, [line.sku_id for line in data.lines])
     seconds = section(OrderSettings).reservation_seconds
     at = clock.now()
-    order = Order(
-        id=generate_key(),
-        number=make_number(),
+    placed = OrderPlacedOut(
+        number=make_number(), total_fen=quote.total_fen, expires_at=at + timedelta(seconds=seconds)
+    )
+    order_id = generate_key()
+    insert_last(
+        Order,
+        id=order_id,
+        number=placed.number,
         user_id=principal.user_id,
         state=OrderState.UNPAID,
         goods_fen=quote.goods_fen,
@@ -97,36 +103,34 @@ async def place(session: AsyncSession, principal: Principal, data: OrderCreate) 
         total_fen=quote.total_fen,
         address=address.model_dump(),
         note=data.note,
-        expires_at=at + timedelta(seconds=seconds),
+        expires_at=placed.expires_at,
         created_at=at,
     )
-    session.add(order)
-    machine.note(order, None)
+    machine.note(order_id, None, OrderState.UNPAID)
     # Lines are read in the order of their ids, which is to be the customer's.
     ids = sorted(generate_key() for _ in quote.lines)
     for key, line in zip(ids, quote.lines, strict=True):
-        _insert_line(order, key, line)
-    await expire_later(order.id, seconds)
+        _insert_line(order_id, key, line)
+    await expire_later(order_id, seconds)
     publish(
         OrderPlaced(
-            order_id=order.id,
-            number=order.number,
-            user_id=order.user_id,
-            total_fen=order.total_fen,
+            order_id=order_id,
+            number=placed.number,
+            user_id=principal.user_id,
+            total_fen=quote.total_fen,
             at=at,
         )
     )
-    # At a sale all orders wait for the same rows of purchases and of stock.
-    lock_last(partial(_take_pieces, user_id=order.user_id, order_id=order.id, quote=quote))
-    return OrderPlacedOut.model_validate(order)
+    _take_pieces(principal.user_id, order_id, quote)
+    return placed
 
 
-def _insert_line(order: Order, key: str, line: QuotedLine) -> None:
+def _insert_line(order_id: str, key: str, line: QuotedLine) -> None:
     offer = line.offer
     insert_last(
         OrderLine,
         id=key,
-        order_id=order.id,
+        order_id=order_id,
         sku_id=offer.sku_id,
         product_id=offer.product_id,
         sku_code=offer.code,
@@ -141,12 +145,22 @@ def _insert_line(order: Order, key: str, line: QuotedLine) -> None:
     )
 
 
-async def _take_pieces(session: AsyncSession, *, user_id: str, order_id: str, quote: Quote) -> None:
+def _take_pieces(user_id: str, order_id: str, quote: Quote) -> None:
+    """At the end of the transaction: at a sale all orders wait for the same rows of purchases and of stock."""
     limited: dict[str, tuple[int, int]] = {}
     for line in quote.lines:
         if line.offer.limit_per_user is not None:
             pieces, _ = limited.get(line.offer.product_id, (0, 0))
             limited[line.offer.product_id] = (pieces + line.quantity, line.offer.limit_per_user)
+    if limited:
+        lock_last(partial(_check_limits, user_id=user_id, limited=limited, quote=quote))
+    quantities = {line.offer.sku_id: line.quantity for line in quote.lines}
+    stock.reserve(quantities, order_id, partial(_refuse_short, quote))
+
+
+async def _check_limits(
+    session: AsyncSession, *, user_id: str, limited: Mapping[str, tuple[int, int]], quote: Quote
+) -> None:
     over = await limit.take(session, user_id, limited)
     if over is not None:
         errors = [
@@ -155,12 +169,12 @@ async def _take_pieces(session: AsyncSession, *, user_id: str, order_id: str, qu
             if line.offer.product_id == over
         ]
         raise APIException(OrderCode.LIMIT_REACHED, errors=errors)
-    try:
-        await stock.reserve(session, {line.offer.sku_id: line.quantity for line in quote.lines}, order_id)
-    except stock.OutOfStock as short:
-        errors = [
-            FieldError(f"lines.{n}.quantity", f"{line.offer.code}: {short.left[line.offer.sku_id]} left")
-            for n, line in enumerate(quote.lines)
-            if line.offer.sku_id in short.left
-        ]
-        raise APIException(stock.StockCode.OUT_OF_STOCK, errors=errors) from short
+
+
+def _refuse_short(quote: Quote, left: Mapping[str, int]) -> APIException:
+    errors = [
+        FieldError(f"lines.{n}.quantity", f"{line.offer.code}: {left[line.offer.sku_id]} left")
+        for n, line in enumerate(quote.lines)
+        if line.offer.sku_id in left
+    ]
+    return APIException(stock.StockCode.OUT_OF_STOCK, errors=errors)

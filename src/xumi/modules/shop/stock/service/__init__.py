@@ -6,14 +6,13 @@ from sqlalchemy import bindparam, select
 
 from xumi.kernel.db.read import fetch_all
 from xumi.kernel.schema import SchemaBase
-from xumi.modules.shop.stock.errors import OutOfStock, StockCode
+from xumi.modules.shop.stock.errors import StockCode
 from xumi.modules.shop.stock.models import Stock
 from xumi.modules.shop.stock.service.ledger import adjust, give_back, release, reserve, sell
 from xumi.modules.shop.stock.service.opening import open_stocks
 
 __all__ = [
     "Level",
-    "OutOfStock",
     "StockCode",
     "adjust",
     "find_levels",
