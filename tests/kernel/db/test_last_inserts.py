@@ -168,3 +168,30 @@ async def test_the_log_of_statements_shows_them(url: str, caplog: pytest.LogCapt
         assert await session.scalar(select(func.count()).select_from(Diary)) == 2
     await unit.close()
     await database.close()
+
+
+async def test_a_savepoint_takes_its_own_along(database: Database, unit: UnitOfWork) -> None:
+    locked: list[str] = []
+
+    def ask(name: str) -> None:
+        async def lock(_session: Any) -> None:
+            locked.append(name)
+
+        _write_last(unit, name)
+        unit.lock_last(lock)
+
+    ask("a")
+    outer = await unit.session.begin_nested()
+    ask("b")
+    async with unit.session.begin_nested():
+        ask("c")
+    await outer.rollback()
+    async with unit.session.begin_nested():
+        ask("d")
+        inner = await unit.session.begin_nested()
+        ask("e")
+        await inner.rollback()
+        ask("f")
+    await unit.commit()
+    assert locked == ["a", "d", "f"]
+    assert (await _stored(database))[1] == ["a", "d", "f"]

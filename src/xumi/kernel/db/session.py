@@ -12,9 +12,10 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar, cast
 
 from fastapi import Depends
-from sqlalchemy import Table
+from sqlalchemy import Table, event
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.orm import SessionTransaction
 
 from xumi.kernel.config import CONFIG
 from xumi.kernel.context import current, find_current
@@ -22,8 +23,9 @@ from xumi.kernel.db.direct import fetch
 from xumi.kernel.db.errors import is_retryable, translate
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.db.model import ModelBase
-from xumi.kernel.db.row_session import RowSession
+from xumi.kernel.db.row_session import Row, RowSession
 from xumi.kernel.db.runner import ConnectionRunner, Query, Rows, Runner
+from xumi.kernel.db.savepoint import is_inside
 from xumi.kernel.db.scope import ScopedSession
 
 if TYPE_CHECKING:
@@ -91,8 +93,10 @@ class UnitOfWork:
         self._database = database
         self._session: AsyncSession | None = None
         self._before: list[Callable[[AsyncSession], Awaitable[None]]] = []
-        self._last_rows: list[tuple[Table, Mapping[str, Any]]] = []
-        self._locking: list[Callable[[AsyncSession], Awaitable[None]]] = []
+        # Each with the savepoint in which it was asked for.
+        self._last_rows: list[tuple[Row, SessionTransaction | None]] = []
+        self._locking: list[tuple[Callable[[AsyncSession], Awaitable[None]], SessionTransaction | None]] = []
+        self._watches_savepoints = False
         self._hooks: list[Callable[[], Awaitable[None] | None]] = []
         self._turn: asyncio.Lock | None = None
 
@@ -132,9 +136,9 @@ class UnitOfWork:
         """Call `work` with the session when everything else, hooks and events too, has been sent to the database, right before the commit.
 
         For rows that many transactions change: whoever waits for their locks waits for what comes after them. It may refuse by raising
-        an error, and publish what it finds.
+        an error, and publish what it finds. A savepoint that is rolled back takes it away.
         """
-        self._locking.append(work)
+        self._locking.append((work, self._savepoint()))
 
     def find_before_commit(self, kind: type[T]) -> T | None:
         """The hook of this class that waits for the commit, so that several pieces of work can share one."""
@@ -143,13 +147,27 @@ class UnitOfWork:
     def insert_last(self, table: Table, row: Mapping[str, Any]) -> None:
         """Insert a row when all other work and the hooks are done, inside the transaction; forgotten on rollback.
 
-        Nobody sees it before, this transaction's own reads neither.
+        Nobody sees it before, this transaction's own reads neither. A savepoint that is rolled back takes it away.
 
         Args:
             table: where it goes.
             row: values by column, the same columns each time; the others get their defaults.
         """
-        self._last_rows.append((table, row))
+        self._last_rows.append(((table, row), self._savepoint()))
+
+    def _savepoint(self) -> SessionTransaction | None:
+        if self._session is None:
+            return None
+        session = self._session.sync_session
+        savepoint = session.get_nested_transaction()
+        if savepoint is not None and not self._watches_savepoints:
+            event.listen(session, "after_soft_rollback", self._forget)
+            self._watches_savepoints = True
+        return savepoint
+
+    def _forget(self, _session: OrmSession, ended: SessionTransaction) -> None:
+        self._last_rows = [each for each in self._last_rows if not is_inside(each[1], ended)]
+        self._locking = [each for each in self._locking if not is_inside(each[1], ended)]
 
     def after_commit(self, hook: Callable[[], Awaitable[None] | None]) -> None:
         """Call `hook` once the commit has succeeded; forgotten on rollback.
@@ -161,10 +179,9 @@ class UnitOfWork:
 
     async def flush(self) -> None:
         """Send what is to be inserted last, and take the locks that were to come last, for who goes on in this transaction."""
-        rows, self._last_rows = self._last_rows, []
-        await self._database.insertions.send(self.session, rows)
+        await self._database.insertions.send(self.session, self._take_last_rows())
         locking, self._locking = self._locking, []
-        for work in locking:
+        for work, _ in locking:
             await work(self.session)
 
     async def commit(self) -> None:
@@ -178,7 +195,7 @@ class UnitOfWork:
         if self._locking:
             await self.flush()
             await self._run_first_hooks()
-        rows, self._last_rows = self._last_rows, []
+        rows = self._take_last_rows()
         if (self.active or rows) and not await insertions.commit(self.session, rows):
             await insertions.commit_with(self.session, rows)
         hooks, self._hooks = self._hooks, []
@@ -186,6 +203,10 @@ class UnitOfWork:
             result = hook()
             if inspect.isawaitable(result):
                 await result
+
+    def _take_last_rows(self) -> list[Row]:
+        rows, self._last_rows = self._last_rows, []
+        return [row for row, _ in rows]
 
     async def _run_first_hooks(self) -> None:
         while self._before:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import SessionTransaction
 from xumi.kernel import clock, metrics
 from xumi.kernel.context import Context, current
 from xumi.kernel.db.model import ModelBase, UtcDateTime
+from xumi.kernel.db.savepoint import is_inside
 from xumi.kernel.db.session import UnitOfWork
 from xumi.kernel.events.consumer import names_of_consumers
 from xumi.kernel.events.event import MAX_KEY, MAX_NAME, Event
@@ -111,10 +112,7 @@ class _Buffer:
         return key
 
     def _forget(self, _session: Any, ended: SessionTransaction) -> None:
-        def inside(savepoint: SessionTransaction | None) -> bool:
-            return savepoint is not None and (savepoint is ended or inside(savepoint.parent))
-
-        self._entries = [entry for entry in self._entries if not inside(entry.savepoint)]
+        self._entries = [entry for entry in self._entries if not is_inside(entry.savepoint, ended)]
 
     async def __call__(self, session: AsyncSession) -> None:
         """Write them; afterwards, if the commit succeeds, wake the relay."""
