@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Table, event, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import QueuePool
 
-from tests.kernel.db.test_direct import _NAMES, _RENAME, MARKS, Marks, marks
+from tests.kernel.db.tables import Author
+from tests.kernel.db.test_direct import _NAMES, _RENAME, MARKS, STEPS, Marks, marks
 from xumi.kernel.db.direct import begin, execute
 from xumi.kernel.db.engine import Database
-from xumi.kernel.db.row_session import RowSession
+from xumi.kernel.db.row_session import RowSession, add_row
 from xumi.kernel.db.session import UnitOfWork
 
 pytestmark = pytest.mark.usefixtures("work", "marks")
@@ -146,3 +147,35 @@ async def test_a_select_goes_with_the_begin(database: Database, unit: UnitOfWork
         await _rename(unit, "b", "three")
         await unit.commit()
         assert (await marks())["b"] == ("three", 1)
+
+
+async def test_rows_go_with_a_change_that_takes_them(
+    database: Database, unit: UnitOfWork, marks: Marks
+) -> None:
+    for number in (1, 2):
+        add_row(unit.session, STEPS, {"id": number, "what": "x"})
+    add_row(unit.session, cast(Table, Author.__table__), {"id": "1" * 26, "name": "Li"})
+    statements: list[str] = []
+    event.listen(
+        database.engine.sync_engine, "before_cursor_execute", lambda *call: statements.append(call[2])
+    )
+    await execute(unit.session, _RENAME, {"mark": "a", "new": "one"}, takes_rows=True)
+    assert _held(unit).rows == []
+    if database.dialect == "postgresql":
+        # What listeners are told of is the change alone.
+        assert len(statements) == 1
+    found = await unit.session.execute(
+        select(STEPS.c.id, Author.name).join(Author, Author.name == "Li").order_by(STEPS.c.id)
+    )
+    assert [tuple(row) for row in found] == [(1, "Li"), (2, "Li")]
+    await unit.commit()
+    assert (await marks())["a"] == ("one", 1)
+
+
+async def test_a_row_that_is_refused_takes_the_change_along(unit: UnitOfWork, marks: Marks) -> None:
+    add_row(unit.session, STEPS, {"id": 1, "what": "x"})
+    add_row(unit.session, MARKS, {"key": "b", "name": "two", "seen_at": 0})
+    with pytest.raises(IntegrityError):
+        await execute(unit.session, _RENAME, {"mark": "a", "new": "one"}, takes_rows=True)
+    await unit.rollback()
+    assert await marks() == {"a": ("A", 0), "b": ("B", 0)}

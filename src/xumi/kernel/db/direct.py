@@ -41,6 +41,10 @@ class DirectConnection(Protocol):
         """Run INSERTs that return nothing."""
         ...
 
+    async def insert_with(self, queries: Sequence[Query], last: Query) -> Rows:
+        """Run INSERTs that return nothing and another statement, in as few round trips as they need; returns that one's rows."""
+        ...
+
     async def commit_with(self, queries: Sequence[Query]) -> None:
         """Run INSERTs that return nothing, and commit."""
         ...
@@ -74,7 +78,7 @@ async def begin(session: AsyncSession, sql: str) -> int | None:
         SQLAlchemyError: as `session.execute` would.
     """
     held = _held(session)
-    if session.in_transaction() or not _can_run_directly(held):
+    if session.in_transaction() or not can_run_directly(held):
         return None
     connection = await greenlet_spawn(held.begin_directly)
     driver, query = _driver(connection), Query(sql, ())
@@ -86,7 +90,11 @@ async def begin(session: AsyncSession, sql: str) -> int | None:
 
 
 async def execute(
-    session: AsyncSession, statement: Executable, parameters: Mapping[str, Any] = _NONE
+    session: AsyncSession,
+    statement: Executable,
+    parameters: Mapping[str, Any] = _NONE,
+    *,
+    takes_rows: bool = False,
 ) -> Rows:
     """Run a statement in the session's transaction, compiled once for its shape, and return what rows it gives.
 
@@ -94,19 +102,23 @@ async def execute(
         session: the running unit of work's.
         statement: a SELECT, or a change, with RETURNING where its rows are wanted. Make it once, in the module.
         parameters: values of the statement's `bindparam("name")`.
+        takes_rows: rows that wait to be inserted go with it where they can, as one statement; so it does not see them.
 
     Raises:
         SQLAlchemyError: as `session.execute` would.
     """
     held = _held(session)
-    connection = await _begin(held)
-    if hasattr(_driver(connection), "fetch"):
-        reader = current().resources.database.read
-        plan, values = reader.plan(
-            statement, _Statement, lambda found, values: _Statement(found, reader.dialect, values)
+    if can_run_directly(held):
+        database = current().resources.database
+        plan, values = database.read.plan(
+            statement, _Statement, lambda found, values: _Statement(found, database.read.dialect, values)
         )
         if plan.is_direct:
-            return await _fetch(held, connection, plan.shape.query(values, parameters), plan)
+            takes_rows = takes_rows and bool(held.rows) and not held.holds_changes
+            connection = await _begin(held, flush=not takes_rows)
+            query = plan.shape.query(values, parameters)
+            rows = database.insertions.take(held, connection) if takes_rows else ()
+            return await _fetch(held, connection, query, plan, rows)
     result = cast(CursorResult[Any], await session.execute(statement, dict(parameters)))
     return result.all() if result.returns_rows else []
 
@@ -174,10 +186,11 @@ async def _begin(session: RowSession, *, flush: bool = True) -> Connection:
     connection = session.began_connection
     if connection is not None:
         return connection
-    return await greenlet_spawn(session.begin_directly if _can_run_directly(session) else session.connection)
+    return await greenlet_spawn(session.begin_directly if can_run_directly(session) else session.connection)
 
 
-def _can_run_directly(session: RowSession) -> bool:
+def can_run_directly(session: RowSession) -> bool:
+    """Whether statements of this module run on the driver; else they go through the session."""
     bind = cast(Engine | Connection, session.bind)
     return getattr(bind.dialect.loaded_dbapi, "can_run_directly", False)
 
@@ -191,10 +204,13 @@ def _tell_listeners(connection: Connection, query: Query, context: Any) -> None:
         listener(connection, None, query.sql, query.arguments, context, False)
 
 
-async def _fetch(session: RowSession, connection: Connection, query: Query, context: Any) -> Rows:
+async def _fetch(
+    session: RowSession, connection: Connection, query: Query, context: Any, before: Sequence[Query] = ()
+) -> Rows:
     _tell_listeners(connection, query, context)
+    driver = _driver(connection)
     try:
-        return await _driver(connection).fetch(query)
+        return await (driver.insert_with(before, query) if before else driver.fetch(query))
     except (connection.dialect.loaded_dbapi.Error, asyncio.CancelledError) as error:
         await _refuse(session, connection, query, error)
 

@@ -10,7 +10,7 @@ tells what is wrong; a refused transaction has left nothing behind.
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from sqlalchemy import Column, ColumnElement, Dialect, Table, insert
+from sqlalchemy import Column, ColumnElement, Connection, Dialect, Table, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper, Session, object_mapper
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
@@ -275,6 +275,12 @@ class Insertions:
             self._database.note_writes(connection, _tables(inserts, rows))
             await direct.send(session, connection, queries)
             _register(sync, inserts)
+
+    def take(self, session: RowSession, connection: Connection) -> list[Query]:
+        """The statements of the rows that wait in a session, for who sends them on its connection."""
+        rows = _take_rows(session)
+        self._database.note_writes(connection, _tables((), rows))
+        return self._queries((), rows)
 
     def _collect(self, session: Session) -> list[_Insert] | None:
         """What inserts all that is new; None where only a flush can."""

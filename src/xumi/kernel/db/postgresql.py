@@ -166,13 +166,14 @@ def batches(queries: Iterable[Query]) -> Iterator[list[Query]]:
         yield waiting
 
 
-def _is_repeated(batch: Sequence[Query]) -> bool:
+def is_repeated(batch: Sequence[Query]) -> bool:
+    """Whether a batch of `batches` is of one text."""
     return len(batch) > 1 and batch[0].sql == batch[1].sql
 
 
 async def send(connection: Any, batch: Sequence[Query]) -> None:
     """Run INSERTs that return nothing: those of one text in their order, others in one statement."""
-    if _is_repeated(batch):
+    if is_repeated(batch):
         await connection.executemany(batch[0].sql, [query.arguments for query in batch])
     else:
         joined = _together(batch)
@@ -187,15 +188,33 @@ def _together(queries: Sequence[Query]) -> Query:
     return Query(sql, tuple([argument for query in queries for argument in query.arguments]))
 
 
+def join_before(queries: Sequence[Query], last: Query) -> Query:
+    """One statement that makes the changes of INSERTs that return nothing, of different texts, and gives what `last` gives."""
+    texts = tuple([(query.sql, len(query.arguments)) for query in queries])
+    arguments = [argument for query in queries for argument in query.arguments]
+    return Query(_join_before(texts, last.sql, len(last.arguments)), (*last.arguments, *arguments))
+
+
 @lru_cache(maxsize=PREPARED_STATEMENTS)
 def _join(texts: tuple[tuple[str, int], ...]) -> str:
     """`texts` are statements with the numbers of their arguments."""
-    parts, first = [], 0
+    return f"WITH {_parts(texts, 0)} SELECT 1"
+
+
+@lru_cache(maxsize=PREPARED_STATEMENTS)
+def _join_before(texts: tuple[tuple[str, int], ...], last: str, arguments: int) -> str:
+    """The same, behind the arguments of another statement."""
+    rest = f", {last.removeprefix('WITH ')}" if last.startswith("WITH ") else f" {last}"
+    return f"WITH {_parts(texts, arguments)}{rest}"
+
+
+def _parts(texts: tuple[tuple[str, int], ...], first: int) -> str:
+    parts = []
     for number, (sql, count) in enumerate(texts):
         shifted = _PLACE.sub(lambda place, by=first: f"${int(place[1]) + by}", sql)  # type: ignore[misc]
         parts.append(f"w{number} AS ({shifted})")
         first += count
-    return f"WITH {', '.join(parts)} SELECT 1"
+    return ", ".join(parts)
 
 
 class PostgresRunner:
@@ -270,7 +289,7 @@ class PostgresRunner:
         usable = False
         try:
             first, *others = batches(queries)
-            if not others and not _is_repeated(first):
+            if not others and not is_repeated(first):
                 await self._send_last(connection, _together(first))
             else:
                 await connection.execute("BEGIN")

@@ -7,7 +7,7 @@ import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection, AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.util.concurrency import await_
 
-from xumi.kernel.db.postgresql import batches, send
+from xumi.kernel.db.postgresql import batches, is_repeated, join_before, send
 from xumi.kernel.db.runner import Query, Rows
 
 
@@ -73,6 +73,15 @@ class _Connection(AsyncAdapt_asyncpg_connection):
                 await self._insert(queries)
             except Exception as error:
                 self._handle_exception(error)
+
+    async def insert_with(self, queries: Sequence[Query], last: Query) -> Rows:
+        """Run INSERTs that return nothing and another statement, in as few round trips as they need; returns that one's rows."""
+        *before, batch = batches(queries)
+        if is_repeated(batch):
+            before, batch = [*before, batch], []
+        for each in before:
+            await self.insert(each)
+        return await self.fetch(join_before(batch, last) if batch else last)
 
     def commit(self) -> None:
         """Insert what is to be inserted last, and commit."""

@@ -9,7 +9,7 @@ import inspect
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, TypeVar, cast
 
 from fastapi import Depends
 from sqlalchemy import Table, event
@@ -19,7 +19,7 @@ from sqlalchemy.orm import SessionTransaction
 
 from xumi.kernel.config import CONFIG
 from xumi.kernel.context import current, find_current
-from xumi.kernel.db.direct import fetch
+from xumi.kernel.db.direct import can_run_directly, fetch
 from xumi.kernel.db.errors import is_retryable, translate
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.db.model import ModelBase
@@ -82,6 +82,12 @@ class _TransactionRunner:
         """The connection belongs to the session."""
 
 
+class _Locking(NamedTuple):
+    work: Callable[[AsyncSession], Awaitable[None]]
+    takes_rows: bool
+    savepoint: SessionTransaction | None
+
+
 class UnitOfWork:
     """One transaction of one piece of work, opened when its session is first used.
 
@@ -95,7 +101,7 @@ class UnitOfWork:
         self._before: list[Callable[[AsyncSession], Awaitable[None]]] = []
         # Each with the savepoint in which it was asked for.
         self._last_rows: list[tuple[Row, SessionTransaction | None]] = []
-        self._locking: list[tuple[Callable[[AsyncSession], Awaitable[None]], SessionTransaction | None]] = []
+        self._locking: list[_Locking] = []
         self._watches_savepoints = False
         self._hooks: list[Callable[[], Awaitable[None] | None]] = []
         self._turn: asyncio.Lock | None = None
@@ -132,13 +138,17 @@ class UnitOfWork:
         if hook not in self._before:
             self._before.append(hook)
 
-    def lock_last(self, work: Callable[[AsyncSession], Awaitable[None]]) -> None:
+    def lock_last(self, work: Callable[[AsyncSession], Awaitable[None]], *, takes_rows: bool = False) -> None:
         """Call `work` with the session when everything else, hooks and events too, has been sent to the database, right before the commit.
 
         For rows that many transactions change: whoever waits for their locks waits for what comes after them. It may refuse by raising
         an error, and publish what it finds. A savepoint that is rolled back takes it away.
+
+        Args:
+            work: takes the locks.
+            takes_rows: its first statement is a `kernel.db.direct.execute` with `takes_rows`, which saves a round trip.
         """
-        self._locking.append((work, self._savepoint()))
+        self._locking.append(_Locking(work, takes_rows, self._savepoint()))
 
     def find_before_commit(self, kind: type[T]) -> T | None:
         """The hook of this class that waits for the commit, so that several pieces of work can share one."""
@@ -167,7 +177,7 @@ class UnitOfWork:
 
     def _forget(self, _session: OrmSession, ended: SessionTransaction) -> None:
         self._last_rows = [each for each in self._last_rows if not is_inside(each[1], ended)]
-        self._locking = [each for each in self._locking if not is_inside(each[1], ended)]
+        self._locking = [each for each in self._locking if not is_inside(each.savepoint, ended)]
 
     def after_commit(self, hook: Callable[[], Awaitable[None] | None]) -> None:
         """Call `hook` once the commit has succeeded; forgotten on rollback.
@@ -179,10 +189,15 @@ class UnitOfWork:
 
     async def flush(self) -> None:
         """Send what is to be inserted last, and take the locks that were to come last, for who goes on in this transaction."""
-        await self._database.insertions.send(self.session, self._take_last_rows())
         locking, self._locking = self._locking, []
-        for work, _ in locking:
-            await work(self.session)
+        rows = self._take_last_rows()
+        held = cast(RowSession, self.session.sync_session)
+        if locking and locking[0].takes_rows and can_run_directly(held) and not held.holds_changes:
+            held.rows += rows
+        else:
+            await self._database.insertions.send(self.session, rows)
+        for each in locking:
+            await each.work(self.session)
 
     async def commit(self) -> None:
         """Run the first hooks, make everything durable, then run the others.
@@ -328,13 +343,13 @@ def insert_last(model: type[ModelBase], **values: Any) -> None:
     _running().insert_last(cast(Table, model.__table__), values)
 
 
-def lock_last(work: Callable[[AsyncSession], Awaitable[None]]) -> None:
+def lock_last(work: Callable[[AsyncSession], Awaitable[None]], *, takes_rows: bool = False) -> None:
     """`UnitOfWork.lock_last` of the running unit of work.
 
     Raises:
         RuntimeError: none runs here.
     """
-    _running().lock_last(work)
+    _running().lock_last(work, takes_rows=takes_rows)
 
 
 def _running() -> UnitOfWork:

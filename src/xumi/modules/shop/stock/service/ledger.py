@@ -156,7 +156,7 @@ async def _change(session: AsyncSession, step: _Step) -> _Level | None:
     }
     dialect = session.get_bind().dialect
     if dialect.name == "postgresql":
-        rows = await execute(session, _CHANGE_AND_WRITE, {**change, **cause})
+        rows = await execute(session, _CHANGE_AND_WRITE, {**change, **cause}, takes_rows=True)
     elif dialect.update_returning:
         rows = await execute(session, _CHANGE_AND_TELL, change)
     else:
@@ -181,7 +181,7 @@ def _move(
         _Step(kind, sku_id, available * pieces, reserved * pieces, sold * pieces, reference)
         for sku_id, pieces in sorted(quantities.items())
     ]
-    lock_last(partial(_change_all, steps=steps, refuse=refuse))
+    lock_last(partial(_change_all, steps=steps, refuse=refuse), takes_rows=True)
 
 
 async def _change_all(session: AsyncSession, *, steps: Sequence[_Step], refuse: Refuse) -> None:
