@@ -26,11 +26,14 @@ async def test_who_comes_first_is_served_first(small: Database) -> None:
                 await session.execute(text("SELECT 1"))
 
     # Two that come again and again, and others who wait once.
-    greedy = [asyncio.create_task(use(-1, 40)) for _ in range(small.engine.pool.size())]  # type: ignore[attr-defined]
+    size: int = small.engine.pool.size()  # type: ignore[attr-defined]
+    greedy = [asyncio.create_task(use(-1, 40)) for _ in range(size)]
     await asyncio.sleep(0)
     await asyncio.gather(*(use(number) for number in range(10)))
     patient = [number for number in served if number >= 0]
-    assert patient == sorted(patient)
+    # Who gets his connection in the same moment as another may be ahead of him: MariaDB's are asked first whether they live.
+    assert sorted(patient) == list(range(10))
+    assert all(abs(place - number) < size for place, number in enumerate(patient))
     # Each of the two was served once more at most while one of the others waited.
     assert served.index(9) < 40
     await asyncio.gather(*greedy)
