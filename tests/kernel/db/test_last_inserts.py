@@ -195,3 +195,17 @@ async def test_a_savepoint_takes_its_own_along(database: Database, unit: UnitOfW
     await unit.commit()
     assert locked == ["a", "d", "f"]
     assert (await _stored(database))[1] == ["a", "d", "f"]
+
+
+async def test_rows_for_a_lock_that_fails_are_forgotten(database: Database, unit: UnitOfWork) -> None:
+    async def refuse(_session: Any) -> None:
+        raise LookupError
+
+    _write_last(unit, "a")
+    unit.lock_last(refuse, takes_rows=True)
+    with pytest.raises(LookupError):
+        await unit.commit()
+    await unit.rollback()
+    _write_last(unit, "b")
+    await unit.commit()
+    assert (await _stored(database))[1] == ["b"]

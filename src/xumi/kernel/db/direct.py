@@ -127,7 +127,7 @@ async def fetch(session: AsyncSession, query: Query) -> Rows:
     """The rows of a compiled SELECT in the session's transaction; what the session holds is sent before."""
     held = _held(session)
     connection = await _begin(held)
-    if not hasattr(_driver(connection), "fetch"):
+    if not can_run_directly(held):
         result = await greenlet_spawn(connection.exec_driver_sql, query.sql, query.arguments)
         return result.all()
     return await _fetch(held, connection, query, None)
@@ -140,14 +140,14 @@ async def connect(session: AsyncSession) -> Connection:
 
 async def send(session: AsyncSession, connection: Connection, queries: Sequence[Query]) -> None:
     """Run compiled INSERTs in the session's transaction."""
-    driver = _driver(connection)
-    if not hasattr(driver, "insert"):
+    held = _held(session)
+    if not can_run_directly(held):
         await greenlet_spawn(send_by_engine, connection, queries)
         return
     try:
-        await driver.insert(queries)
+        await _driver(connection).insert(queries)
     except (connection.dialect.loaded_dbapi.Error, asyncio.CancelledError) as error:
-        await _refuse(_held(session), connection, queries[0], error)
+        await _refuse(held, connection, queries[0], error)
 
 
 def send_by_engine(connection: Connection, queries: Sequence[Query]) -> None:

@@ -23,7 +23,7 @@ from xumi.kernel.db.direct import can_run_directly, fetch
 from xumi.kernel.db.errors import is_retryable, translate
 from xumi.kernel.db.location import parse_url
 from xumi.kernel.db.model import ModelBase
-from xumi.kernel.db.row_session import Row, RowSession
+from xumi.kernel.db.row_session import Row, RowSession, add_row
 from xumi.kernel.db.runner import ConnectionRunner, Query, Rows, Runner
 from xumi.kernel.db.savepoint import is_inside
 from xumi.kernel.db.scope import ScopedSession
@@ -193,7 +193,8 @@ class UnitOfWork:
         rows = self._take_last_rows()
         held = cast(RowSession, self.session.sync_session)
         if locking and locking[0].takes_rows and can_run_directly(held) and not held.holds_changes:
-            held.rows += rows
+            for table, row in rows:
+                add_row(self.session, table, row)
         else:
             await self._database.insertions.send(self.session, rows)
         for each in locking:
