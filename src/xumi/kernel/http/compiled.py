@@ -34,8 +34,10 @@ from starlette.types import Message, Receive, Scope, Send
 from xumi.kernel.http.execution import (
     HIDDEN_RESPONSE,
     Handler,
+    Sender,
     Uncompilable,
     join_body,
+    json_headers,
     may_be_lax,
     receive_body,
     replay,
@@ -305,14 +307,13 @@ async def _send(
             response.background = background
         await response(scope, receive, send)
         return
-    if content is not None:
-        headers = [
-            (b"content-length", b"%d" % len(content)),
-            (b"content-type", b"application/json"),
-            *headers,
-        ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content or b""})
+    if content is not None and not headers and isinstance(send, Sender):
+        await send.answer(status, content)
+    else:
+        if content is not None:
+            headers = [*json_headers(content), *headers]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content or b""})
     if background is not None:
         await background()
 

@@ -23,6 +23,25 @@ _ESCAPES = re.compile(
 _HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
+class Sender:
+    """An ASGI `send` that takes a finished answer in one piece as well."""
+
+    __slots__ = ()
+
+    async def __call__(self, message: Message) -> None:
+        """Pass a piece of the response on."""
+        raise NotImplementedError
+
+    async def answer(self, status: int, content: bytes) -> None:
+        """Send a whole JSON answer that has no headers of its own."""
+        raise NotImplementedError
+
+
+def json_headers(content: bytes) -> list[tuple[bytes, bytes]]:
+    """The headers that describe a JSON answer."""
+    return [(b"content-length", b"%d" % len(content)), (b"content-type", b"application/json")]
+
+
 class Uncompilable(Exception):
     """A declaration that is left to FastAPI; says which part of it."""
 

@@ -9,63 +9,38 @@ It is pure ASGI. The only other code on a request's way is FastAPI's own route.
 from __future__ import annotations
 
 import asyncio
-import random
-import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fastapi import __version__ as fastapi_version
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from xumi.kernel import log, metrics
 from xumi.kernel.auth.apikey import PREFIX as API_KEY_PREFIX
 from xumi.kernel.auth.principal import Principal
-from xumi.kernel.context import Context, activate, current, deactivate
+from xumi.kernel.context import activate, current, deactivate
 from xumi.kernel.errors import APICode, APIException
 from xumi.kernel.http.client_address import client_ip, rate_limit_caller
-from xumi.kernel.http.deadline import Deadline, Deadlines
+from xumi.kernel.http.deadline import Deadlines
 from xumi.kernel.http.draining import stop_gently
 from xumi.kernel.http.envelope import Failure
+from xumi.kernel.http.exchange import Exchange
 from xumi.kernel.http.execution import Handler, Uncompilable, refuse_nul
 from xumi.kernel.http.failure import choose_locale, translate
 from xumi.kernel.http.idempotency import OnceHandler
+from xumi.kernel.http.response_headers import ResponseHeaders
 from xumi.kernel.http.router import Route, RouteTable
+from xumi.kernel.http.wire import Wire
 from xumi.kernel.ratelimit import Rule
 
 if TYPE_CHECKING:
     from xumi.kernel.resources import Resources
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-_UNMATCHED = "unmatched"
-_READ = frozenset(
-    (
-        b"x-request-id",
-        b"authorization",
-        b"x-api-key",
-        b"origin",
-        b"content-length",
-        b"content-type",
-        b"transfer-encoding",
-    )
-)
-_EXPOSED = b"X-Request-ID, X-Response-Time, Retry-After, Content-Disposition, Idempotency-Replayed"
 _PREFLIGHT_SECONDS = b"600"
-_SECURITY_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-site"),
-]
-_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_NO_STORE = (b"cache-control", b"no-store")
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="xumi"'}
-_CLOSE = (b"connection", b"close")
 
 
 class Pipeline:
@@ -91,10 +66,9 @@ class Pipeline:
         self._limits = settings.rate_limit_enabled
         self._default_rule = Rule.parse("RATE_LIMIT_DEFAULT", settings.rate_limit_default)
         self._trusted = settings.trusted_proxies
-        self._origins = frozenset(origin.encode() for origin in settings.cors_origins)
+        self._response_headers, self._wire = ResponseHeaders(resources), Wire()
         self.uncompiled: dict[str, str] = {}
         self._handlers = self._make_handlers(table)
-        self._headers = _SECURITY_HEADERS + ([_HSTS] if settings.app_env == "production" else [])
 
     def _make_handlers(self, table: RouteTable) -> dict[int, Handler]:
         """Each route's way to run, once for each key where it is idempotent."""
@@ -152,7 +126,8 @@ class Pipeline:
             # No feature speaks websocket; an unknown door stays shut.
             await send({"type": "websocket.close", "code": 1008})
             return
-        exchange = Exchange(self, scope, receive, send)
+        ip, headers, wire = self._find_client(scope), self._response_headers, self._wire
+        exchange = Exchange(self.resources, ip, headers, wire, scope, receive, send)
         token = activate(exchange.context)
         self._in_flight += 1
         metrics.IN_FLIGHT.inc()
@@ -205,10 +180,10 @@ class Pipeline:
             exchange.expect_json()
         exchange.limit_body(self._body_limit if policy.body_limit_bytes is None else policy.body_limit_bytes)
         scope["app"], scope["route"], scope["endpoint"] = self.fastapi, route, route.endpoint
-        deadline = self._deadlines.start(policy.deadline_seconds or self._deadline)
+        deadline = self._deadlines.start(policy.deadline_seconds or self._deadline, exchange.started_at)
         exchange.deadline = deadline
         try:
-            await self._handlers[id(route)](scope, exchange.receive, exchange.send)
+            await self._handlers[id(route)](scope, exchange.receive, exchange)
         except asyncio.CancelledError:
             if not deadline.expired or not deadline.withdraw():
                 raise
@@ -225,7 +200,7 @@ class Pipeline:
         if exchange.scope["method"] != "OPTIONS":
             raise APIException(APICode.METHOD_NOT_ALLOWED, headers={"Allow": methods})
         headers = [(b"allow", methods.encode()), (b"content-length", b"0")]
-        if exchange.headers.get(b"origin") in self._origins:
+        if exchange.headers.get(b"origin") in self._response_headers.origins:
             headers += [
                 (b"access-control-allow-methods", methods.encode()),
                 (
@@ -234,8 +209,8 @@ class Pipeline:
                 ),
                 (b"access-control-max-age", _PREFLIGHT_SECONDS),
             ]
-        await exchange.send({"type": "http.response.start", "status": 204, "headers": headers})
-        await exchange.send({"type": "http.response.body", "body": b""})
+        await exchange({"type": "http.response.start", "status": 204, "headers": headers})
+        await exchange({"type": "http.response.body", "body": b""})
 
     def _limit(self, rule: Rule | bool, caller: str) -> None:
         if not self._limits or not isinstance(rule, Rule):
@@ -299,8 +274,8 @@ class Pipeline:
         if (unit_of_work := exchange.context.unit_of_work) is not None:
             await unit_of_work.rollback()
         status, headers, body = self._render(exchange.scope, exception)
-        await exchange.send({"type": "http.response.start", "status": status, "headers": headers})
-        await exchange.send({"type": "http.response.body", "body": body})
+        await exchange({"type": "http.response.start", "status": status, "headers": headers})
+        await exchange({"type": "http.response.body", "body": body})
 
     def _render(self, scope: Scope, exception: APIException) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         context, wanted = current(), dict(scope["headers"])
@@ -332,123 +307,9 @@ class Pipeline:
         ]
         return status, headers, encoded
 
-    def dress(self, exchange: Exchange, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """A response's headers with ours: id, time, security, CORS. What a handler has set itself stays."""
-        own = {name for name, _ in headers}
-        milliseconds = (perf_counter() - exchange.started_at) * 1000
-        headers = [
-            *headers,
-            (b"x-request-id", exchange.context.request_id.encode()),
-            (b"x-response-time", b"%.2fms" % milliseconds),
-            *self._headers,
-        ]
-        if b"content-security-policy" not in own:
-            headers.append(_CSP)
-        if b"cache-control" not in own and (exchange.route is None or not exchange.route.policy.public):
-            headers.append(_NO_STORE)
-        if self.resources.draining and b"connection" not in own:
-            headers.append(_CLOSE)
-        if self._origins:
-            headers.append((b"vary", b"Origin"))
-            origin = exchange.headers.get(b"origin")
-            if origin in self._origins or (origin and b"*" in self._origins):
-                headers += [
-                    (b"access-control-allow-origin", origin),
-                    (b"access-control-expose-headers", _EXPOSED),
-                ]
-        return headers
-
-    def find_client(self, scope: Scope) -> str:
+    def _find_client(self, scope: Scope) -> str:
         """The client's address."""
         peer = scope["client"][0] if scope.get("client") else ""
         if not self._trusted:
             return peer
         return client_ip(peer, (v for k, v in scope["headers"] if k == b"x-forwarded-for"), self._trusted)
-
-
-class Exchange:
-    """One request and its response."""
-
-    __slots__ = (
-        "_limit", "_pipeline", "_receive", "_received", "_send", "body_complete", "context", "deadline", "headers", "route",
-        "scope", "started", "started_at", "status",
-    )  # fmt: skip
-
-    def __init__(self, pipeline: Pipeline, scope: Scope, receive: Receive, send: Send) -> None:
-        self.started_at = perf_counter()
-        self._pipeline, self._receive, self._send = pipeline, receive, send
-        self.scope = scope
-        self.headers: dict[bytes, bytes] = {name: value for name, value in scope["headers"] if name in _READ}
-        inbound = self.headers.get(b"x-request-id")
-        accepted = inbound is not None and _REQUEST_ID.fullmatch(inbound)
-        request_id = inbound.decode() if inbound and accepted else f"{random.getrandbits(128):032x}"
-        self.context = Context(
-            pipeline.resources,
-            request_id,
-            route=_UNMATCHED,
-            ip=pipeline.find_client(scope),
-            is_request=True,
-        )
-        self.route: Route | None = None
-        self.deadline: Deadline | None = None
-        self.started = False
-        self.status = 500
-        self.body_complete = True
-        self._limit = self._received = 0
-
-    def limit_body(self, limit: int) -> None:
-        """Refuse a body of more than `limit` bytes, by its declared length at once, otherwise while it arrives."""
-        self._limit = limit
-        length = self.headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > limit:
-            raise APIException(APICode.BODY_TOO_LARGE, limit=limit, headers={"Connection": "close"})
-        self.body_complete = length == b"0" and b"transfer-encoding" not in self.headers
-
-    def expect_json(self) -> None:
-        """Refuse a body that says it is something else, before its content puzzles the validation."""
-        media_type = self.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-        is_json = media_type == b"application/json" or media_type.endswith(b"+json")
-        has_body = self.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in self.headers
-        if has_body and not is_json:
-            raise APIException(APICode.UNSUPPORTED_MEDIA_TYPE, expected="application/json")
-
-    async def receive(self) -> Message:
-        """The next piece of the body."""
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self._received += len(message.get("body", b""))
-            self.body_complete = not message.get("more_body", False)
-            if self._received > self._limit:
-                raise APIException(APICode.BODY_TOO_LARGE, limit=self._limit, headers={"Connection": "close"})
-        return message
-
-    async def send(self, message: Message) -> None:
-        """Pass a piece of the response on; the transaction is committed before the first one leaves."""
-        if message["type"] == "http.response.start":
-            if (unit_of_work := self.context.unit_of_work) is not None:
-                await (unit_of_work.commit() if message["status"] < 400 else unit_of_work.rollback())
-            # A stream may take longer than its first byte.
-            if self.deadline is not None:
-                self.deadline.stop()
-            self.started, self.status = True, message["status"]
-            message["headers"] = self._pipeline.dress(self, message["headers"])
-        await self._send(message)
-
-    def record(self) -> None:
-        """Write the access line and the metrics."""
-        seconds = perf_counter() - self.started_at
-        context, method = self.context, self.scope["method"]
-        principal = context.principal
-        metrics.observe_request(
-            method if method in _METHODS else "OTHER", context.route, self.status, seconds
-        )
-        log.access(
-            method,
-            self.scope["path"],
-            context.route,
-            self.status,
-            seconds * 1000,
-            principal.user_id if principal is not None else None,
-            context.ip,
-            context.request_id,
-        )
