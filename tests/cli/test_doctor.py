@@ -107,6 +107,18 @@ def test_a_broken_feature_fails_and_the_rest_is_checked(xumi_process: Xumi, proj
     assert "disk:" in result.out
 
 
+def test_a_route_that_cannot_be_answered_fails(project: Path, xumi_process: Xumi) -> None:
+    with (project / "modules" / "greeter" / "api.py").open("a") as api:
+        api.write(
+            "class Unknown: ...\n"
+            "@router.post('/wrong', public=True)\n"
+            "async def take(given: list[Unknown]) -> None: ...\n"
+        )
+    result = xumi_process("doctor", PORT=free_port())
+    assert result.code == 1
+    assert "FAILURE features: POST /api/v1/greeter/wrong of greeter: " in result.out
+
+
 def test_a_port_in_use_fails(xumi: Xumi) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = xumi("doctor", PORT=str(taken.getsockname()[1]))

@@ -66,6 +66,7 @@ class Twins:
 
     async def start(self) -> None:
         """Start both."""
+        self.compiled.check()
         await self.compiled.resources.start()
         await self.plain.resources.start()
 

@@ -80,16 +80,18 @@ def check_secrets(settings: "Settings") -> Iterator[Finding]:
 
 
 def check_features(settings: "Settings") -> Finding:
-    """Whether the application can be put together."""
+    """Whether the application can be put together, and every route be answered as it is declared."""
     from xumi.api import create_app
     from xumi.kernel.errors import StartError
 
     try:
-        table = create_app(settings).table
+        app = create_app(settings)
+        app.check()
     except StartError as error:
         return Finding("failure", "features", str(error), "correct what is named above")
-    features = {route.feature for route in table.routes}
-    return Finding("ok", "features", f"{', '.join(sorted(features))}: {len(table.routes)} routes")
+    routes = app.table.routes
+    features = {route.feature for route in routes}
+    return Finding("ok", "features", f"{', '.join(sorted(features))}: {len(routes)} routes")
 
 
 async def check_database(settings: "Settings") -> list[Finding]:

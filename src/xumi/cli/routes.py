@@ -29,6 +29,7 @@ def routes(
     from xumi.cli.terminal import print_table, settings_in_force
 
     app = create_app(settings_in_force())
+    app.check()
     found = sorted(
         ((route.path, method, route) for route in app.table.routes for method in route.methods or ()),
         key=lambda each: each[:2],

@@ -14,7 +14,8 @@ Moment = Annotated[datetime, Field(examples=["2026-11-21T09:30:00Z"])]
 class SchemaBase(BaseModel):
     """Base of what an endpoint returns, and of queries. It can be read from a row or an entity by attribute."""
 
-    model_config = ConfigDict(from_attributes=True)
+    # Built when it is first used: half of what an application declares one process never needs.
+    model_config = ConfigDict(from_attributes=True, defer_build=True)
 
 
 T = TypeVar("T")

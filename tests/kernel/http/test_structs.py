@@ -69,6 +69,7 @@ async def test_json_goes_as_it_is(serve: Serve, compiled: bool) -> None:
 @both_ways
 async def test_a_struct_comes_and_a_struct_goes(serve: Serve, compiled: bool) -> None:
     async with serve(shop(), compile_routes=compiled) as client:
+        client.app.check()
         assert client.app.uncompiled == {}
         answer = await client.post("/orders?factor=2", json={"items": [{"price": 3}, {"price": 4}]})
         assert (answer.status_code, answer.json()["data"]) == (201, {"total": 14})
@@ -181,5 +182,6 @@ def test_declarations_that_cannot_be_meant() -> None:
         (mixed, "no other body"),
         (stream, "no stream"),
     ):
+        router.add_api_route("/x", endpoint, methods=["POST"], public=True)
         with pytest.raises(StartError, match=message):
-            router.add_api_route("/x", endpoint, methods=["POST"], public=True)
+            router.routes[-1].check()

@@ -2,7 +2,7 @@
 
 FastAPI builds a pydantic `TypeAdapter` for each parameter, body and answer of each route and, to write the OpenAPI document, one
 for each field of each model besides. Half of them are never asked for, and most of the others say no more than a class that has
-its own already. Routes ask for theirs when they are declared (`check_fields`), so that a wrong one still forbids the start.
+its own already. Routes ask for theirs when they are compiled, and `Pipeline.check` asks for all (`check_fields`).
 """
 
 import sys

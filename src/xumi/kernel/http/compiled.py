@@ -1,4 +1,4 @@
-"""FastAPI declares, Xumi executes: a route's declaration compiled to one closure at start.
+"""FastAPI declares, Xumi executes: a route's declaration compiled to one closure at its first request.
 
 The closure takes what is valid: it reads parameters, validates the body from its bytes, runs dependencies and the handler,
 and sends the answer. Whatever it does not take (a value that does not validate, a body that is no JSON) it hands to FastAPI's

@@ -22,7 +22,7 @@ from xumi.kernel import log, metrics
 from xumi.kernel.auth.apikey import PREFIX as API_KEY_PREFIX
 from xumi.kernel.auth.principal import Principal
 from xumi.kernel.context import activate, current, deactivate
-from xumi.kernel.errors import APICode, APIException
+from xumi.kernel.errors import APICode, APIException, StartError
 from xumi.kernel.http.client_address import client_ip, rate_limit_caller
 from xumi.kernel.http.deadline import Deadlines
 from xumi.kernel.http.draining import stop_gently
@@ -68,38 +68,55 @@ class Pipeline:
         self._trusted = settings.trusted_proxies
         self._response_headers, self._wire = ResponseHeaders(resources), Wire()
         self.uncompiled: dict[str, str] = {}
-        self._handlers = self._make_handlers(table)
+        self._handlers: dict[int, Handler] = {}
 
-    def _make_handlers(self, table: RouteTable) -> dict[int, Handler]:
-        """Each route's way to run, once for each key where it is idempotent."""
-        handlers = self._choose_handlers(table)
-        for route in table.routes:
-            if route.policy.idempotent:
-                handlers[id(route)] = OnceHandler(route.label, handlers[id(route)], self._render)
-        return handlers
+    def check(self) -> None:
+        """Make what each route needs for its requests, which the first one to it does otherwise.
 
-    def _choose_handlers(self, table: RouteTable) -> dict[int, Handler]:
-        """Each route's way to run: compiled where it can be. What compiles leans on FastAPI's insides, which may change."""
-        if self.resources.settings.compile_routes:
+        Raises:
+            StartError: a declaration is wrong; the message names the route.
+        """
+        for route in self.table.routes:
             try:
-                return {id(route): self._compile(route) for route in table.routes}
-            except (ImportError, AttributeError, TypeError) as error:
-                reason = f"routes cannot be compiled for FastAPI {fastapi_version}"
-                log.logger.warning(f"{reason}: all run on its own path, which is slower", error=error)
-                self.uncompiled = {route.label: reason for route in table.routes}
-        return {id(route): route.run_on_fastapi for route in table.routes}
+                route.check()
+                self.how_it_runs(route)
+            except StartError:
+                raise
+            except Exception as error:
+                raise StartError(
+                    f"{route.label} of {route.feature}: {type(error).__name__}: {error}"
+                ) from error
 
-    def _compile(self, route: Route) -> Handler:
+    def _make_handler(self, route: Route) -> Handler:
+        """A route's way to run, once for each key where it is idempotent."""
+        handler = self._choose_handler(route)
+        if route.policy.idempotent:
+            handler = OnceHandler(route.label, handler, self._render)
+        self._handlers[id(route)] = handler
+        return handler
+
+    def _choose_handler(self, route: Route) -> Handler:
+        """A route's way to run: compiled where it can be. What compiles leans on FastAPI's insides, which may change."""
+        route.analyse()
+        if not self.resources.settings.compile_routes:
+            return route.run_on_fastapi
         try:
             return route.compile()
-        except Uncompilable as reason:
-            self.uncompiled[route.label] = str(reason)
-            return route.run_on_fastapi
+        except Uncompilable as error:
+            self.uncompiled[route.label] = str(error)
+        except (ImportError, AttributeError, TypeError) as error:
+            reason = f"routes cannot be compiled for FastAPI {fastapi_version}"
+            if reason not in self.uncompiled.values():
+                log.logger.warning(f"{reason}: all run on its own path, which is slower", error=error)
+            self.uncompiled[route.label] = reason
+        return route.run_on_fastapi
 
     def how_it_runs(self, route: Route) -> str:
         """`compiled`, or `FastAPI: ` and the reason."""
         if not self.resources.settings.compile_routes:
             return "FastAPI: COMPILE_ROUTES is off"
+        if id(route) not in self._handlers:
+            self._make_handler(route)
         reason = self.uncompiled.get(route.label)
         return "compiled" if reason is None else f"FastAPI: {reason}"
 
@@ -183,7 +200,8 @@ class Pipeline:
         deadline = self._deadlines.start(policy.deadline_seconds or self._deadline, exchange.started_at)
         exchange.deadline = deadline
         try:
-            await self._handlers[id(route)](scope, exchange.receive, exchange)
+            handler = self._handlers.get(id(route)) or self._make_handler(route)
+            await handler(scope, exchange.receive, exchange)
         except asyncio.CancelledError:
             if not deadline.expired or not deadline.withdraw():
                 raise

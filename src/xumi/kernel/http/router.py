@@ -8,11 +8,12 @@ import functools
 import inspect
 import re
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from types import CoroutineType
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from fastapi import APIRouter, Depends
@@ -66,16 +67,52 @@ async def _shared_response(response: Response) -> Response:
 
 
 _encode_json = msgspec.json.Encoder().encode
+# The document is written in a thread, while requests arrive.
+_analysing = threading.RLock()
 
 
 class Route(APIRoute):
-    """A FastAPI route with a policy; `feature` is the name of the module that declared it."""
+    """A FastAPI route with a policy; `feature` is the name of the module that declared it.
+
+    FastAPI analyses it when something asks for more than its path, methods and policy: its first request, a document, `check`.
+    """
+
+    _options: dict[str, Any] | None = None
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.policy = Policy()
         self.feature = ""
         self.declared_endpoint = endpoint
-        self._adapter: TypeAdapter[Any] | None = None
+        self.path = path
+        self.methods = {method.upper() for method in options.get("methods") or ("GET",)}
+        self.summary = options.get("summary")
+        self._options = options
+
+    def __getattr__(self, name: str) -> Any:
+        self.analyse()
+        try:
+            return vars(self)[name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
+
+    def analyse(self) -> None:
+        """Let FastAPI read the declaration, unless it has.
+
+        Raises:
+            Exception: it cannot be read; the message says what of it.
+        """
+        with _analysing:
+            # Meanwhile FastAPI finds the attributes that it has set, and no others.
+            options, self._options = self._options, None
+            if options is not None:
+                try:
+                    self._analyse(dict(options))
+                except BaseException:
+                    self._options = options
+                    raise
+
+    def _analyse(self, options: dict[str, Any]) -> None:
+        path, endpoint = self.path, self.declared_endpoint
         streams = inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint)
         self._generates = streams
         wraps_data = isinstance(options.get("response_class"), DefaultPlaceholder) and not streams
@@ -85,13 +122,29 @@ class Route(APIRoute):
         if self.structs.answer is not None and isinstance(options.get("response_model"), DefaultPlaceholder):
             options["response_model"] = None
         super().__init__(path, self._answering(endpoint) if wraps_data else endpoint, **options)
-        check_fields(self)
-        if self.response_model is not None:
-            self._adapter = TypeAdapter(self.response_model)
-        takes_form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
+        if self.policy.idempotent and self.streams:
+            raise StartError(
+                f"{self.label}: a stream cannot be idempotent, because its answer is remembered."
+            )
         if self.structs.body is not None and self.body_field is not None:
             raise StartError(f"{path}: a handler that takes a msgspec struct takes no other body.")
+        takes_form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
         self.takes_json = self.structs.body is not None or (self.body_field is not None and not takes_form)
+
+    def check(self) -> None:
+        """Build all that its requests will need, which its first one does otherwise.
+
+        Raises:
+            Exception: the declaration cannot be read, or pydantic cannot validate a part of it; the message says which.
+        """
+        self.analyse()
+        check_fields(self)
+        _ = self._adapter
+
+    @functools.cached_property
+    def _adapter(self) -> TypeAdapter[Any] | None:
+        """What validates and encodes answers."""
+        return None if self.response_model is None else TypeAdapter(self.response_model)
 
     @property
     def streams(self) -> bool:
@@ -238,11 +291,11 @@ class Router:
             options: what FastAPI takes: `methods`, `status_code`, `summary`, `responses` …
 
         Raises:
-            StartError: it declares neither a permission nor `public=True`, or both, or something that cannot be read; or it
-                is idempotent and public, or streams.
+            StartError: it declares neither a permission nor `public=True`, or both, or a rate limit that cannot be read; or it
+                is idempotent and public. What FastAPI makes of it shows at its first request, and in `xumi doctor`.
         """
         self._router.add_api_route(path, endpoint, **options)
-        route = self.routes[-1]
+        route = cast(Route, self._router.routes[-1])
         if permission is not None and not is_permission(permission):
             raise StartError(f"{route.label}: permission {permission!r} must look like article:publish.")
         if (permission is None) != public:
@@ -251,10 +304,6 @@ class Router:
         if idempotent and public:
             raise StartError(
                 f"{route.label}: a public route cannot be idempotent, because keys belong to the caller who is signed in."
-            )
-        if idempotent and route.streams:
-            raise StartError(
-                f"{route.label}: a stream cannot be idempotent, because its answer is remembered."
             )
         route.policy = Policy(permission, public, rule, body_limit_bytes, deadline_seconds, idempotent)
 
