@@ -4,12 +4,14 @@ Reads run on asyncpg itself, each in autocommit, on connections that nobody chan
 """
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from ipaddress import ip_address
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import asyncpg
 import msgspec
@@ -51,6 +53,9 @@ class Connector:
     def __init__(self, url: URL, timeout_seconds: float) -> None:
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._timeout_seconds = timeout_seconds
+        # Nobody listens between here and this machine itself: TLS only where its server asks for it, or the URL does.
+        asks = "sslmode" in url.query or "ssl" in url.query or "PGSSLMODE" in os.environ
+        self._ssl: Literal["allow"] | None = "allow" if is_this_machine(url.host) and not asks else None
 
     async def __call__(self) -> Any:
         # asyncpg leaves a loud future behind when it is cancelled half way, so an attempt is always finished.
@@ -69,6 +74,7 @@ class Connector:
                 statement_cache_size=PREPARED_STATEMENTS,
                 max_cached_statement_lifetime=0,
                 server_settings={"application_name": "xumi", "timezone": "UTC"},
+                ssl=self._ssl,
             )
         except (
             OSError,
@@ -82,6 +88,14 @@ class Connector:
             raise DatabaseUnavailable(
                 "PostgreSQL takes no more connections: lower DATABASE_POOL_SIZE"
             ) from error
+
+
+def is_this_machine(host: str | None) -> bool:
+    """Whether the host of a URL is the loopback, and no name that could lead elsewhere tomorrow."""
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _terminate(attempt: asyncio.Task[Any]) -> None:
