@@ -34,13 +34,13 @@ from starlette.types import Message, Receive, Scope, Send
 from xumi.kernel.http.execution import (
     HIDDEN_RESPONSE,
     Handler,
-    Sender,
     Uncompilable,
     join_body,
     json_headers,
     may_be_lax,
     receive_body,
     replay,
+    send_answer,
 )
 from xumi.kernel.http.parameters import Miss, Parameters
 
@@ -307,8 +307,8 @@ async def _send(
             response.background = background
         await response(scope, receive, send)
         return
-    if content is not None and not headers and isinstance(send, Sender):
-        await send.answer(status, content)
+    if content is not None and not headers:
+        await send_answer(send, status, content)
     else:
         if content is not None:
             headers = [*json_headers(content), *headers]

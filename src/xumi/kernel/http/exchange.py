@@ -41,7 +41,8 @@ class Exchange(Sender):
     """One request and its response; as an ASGI `send` it takes the response.
 
     Args:
-        context: what runs; its address is the client's.
+        resources: what this process holds.
+        ip: the client's address.
         response_headers: what every response carries.
         wire: the way to the server.
         scope: ASGI's.

@@ -42,6 +42,15 @@ def json_headers(content: bytes) -> list[tuple[bytes, bytes]]:
     return [(b"content-length", b"%d" % len(content)), (b"content-type", b"application/json")]
 
 
+async def send_answer(send: Send, status: int, content: bytes) -> None:
+    """Send a whole JSON answer that has no headers of its own, in one piece where `send` takes it so."""
+    if isinstance(send, Sender):
+        await send.answer(status, content)
+    else:
+        await send({"type": "http.response.start", "status": status, "headers": json_headers(content)})
+        await send({"type": "http.response.body", "body": content})
+
+
 class Uncompilable(Exception):
     """A declaration that is left to FastAPI; says which part of it."""
 

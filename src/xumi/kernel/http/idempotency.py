@@ -17,7 +17,15 @@ from xumi.kernel import clock
 from xumi.kernel.context import Context, current
 from xumi.kernel.db.session import request_session
 from xumi.kernel.errors import APICode, APIException
-from xumi.kernel.http.execution import Handler, join_body, receive_body, replay
+from xumi.kernel.http.execution import (
+    Handler,
+    Sender,
+    join_body,
+    json_headers,
+    receive_body,
+    replay,
+    send_answer,
+)
 from xumi.kernel.http.failure import translate
 from xumi.kernel.idempotency import (
     MAX_BODY_BYTES,
@@ -111,7 +119,7 @@ class OnceHandler:
         await claim(session, call.key, call.fingerprint, outdated=call.outdated)
         recorder = _Recorder(self._label, call, context, send)
         try:
-            await self._handler(scope, receive, recorder.send)
+            await self._handler(scope, receive, recorder)
         except Exception as error:
             if not recorder.sent:
                 await self._remember(error, call, context, scope)
@@ -154,7 +162,7 @@ class Call:
         )
 
 
-class _Recorder:
+class _Recorder(Sender):
     """Holds the response back until it is whole, and sees to it that it is written before the commit."""
 
     def __init__(self, label: str, call: Call, context: Context, send: Send) -> None:
@@ -164,25 +172,38 @@ class _Recorder:
         self._size = 0
         self.sent = False
 
-    async def send(self, message: Message) -> None:
+    async def __call__(self, message: Message) -> None:
         """Take a piece of the response."""
         if message["type"] == "http.response.start":
             self._start = message
             return
         piece = message.get("body", b"")
         self._pieces.append(piece)
-        self._size += len(piece)
+        self._grow(len(piece))
+        if not message.get("more_body", False):
+            body = b"".join(self._pieces)
+            await self._keep(self._start["status"], self._start["headers"], body)
+            await self._send(self._start)
+            self.sent = True
+            await self._send({"type": "http.response.body", "body": body})
+
+    async def answer(self, status: int, content: bytes) -> None:
+        """Take the whole response."""
+        self._grow(len(content))
+        await self._keep(status, json_headers(content), content)
+        await send_answer(self._send, status, content)
+        self.sent = True
+
+    def _grow(self, size: int) -> None:
+        self._size += size
         if self._size > MAX_BODY_BYTES:
             raise RuntimeError(
                 f"{self._label} is idempotent, and its answer has more than the {MAX_BODY_BYTES} bytes that are remembered: "
                 "answer with less, such as the id of what was made."
             )
-        if not message.get("more_body", False):
-            await self._finish(b"".join(self._pieces))
 
-    async def _finish(self, body: bytes) -> None:
-        status = self._start["status"]
-        answer = self._call.answer(status, self._start["headers"], body)
+    async def _keep(self, status: int, headers: Headers, body: bytes) -> None:
+        answer = self._call.answer(status, headers, body)
         work, key = self._context.unit_of_work, self._call.key
         assert work is not None
         if status < 400:
@@ -190,9 +211,6 @@ class _Recorder:
         elif _is_final(status):
             await work.rollback()
             await store_answer(key, answer)
-        await self._send(self._start)
-        self.sent = True
-        await self._send({"type": "http.response.body", "body": body})
 
 
 async def _find_committed(key: str, context: Context) -> StoredAnswer | None:
