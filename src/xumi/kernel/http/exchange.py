@@ -16,7 +16,7 @@ from xumi.kernel.http.deadline import Deadline
 from xumi.kernel.http.execution import Sender, json_headers
 from xumi.kernel.http.response_headers import ResponseHeaders
 from xumi.kernel.http.router import Route
-from xumi.kernel.http.wire import Wire
+from xumi.kernel.http.wire import Wire, find_connection
 
 if TYPE_CHECKING:
     from xumi.kernel.resources import Resources
@@ -124,10 +124,12 @@ class Exchange(Sender):
     async def answer(self, status: int, content: bytes) -> None:
         """Send a whole JSON answer that has no headers of its own."""
         await self._begin(status)
-        joined = self._response_headers.join(self, len(content))
-        if joined is None or not self._wire.write(self._send, status, joined, content):
-            headers = self._response_headers.complete(self, json_headers(content))
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        cycle = find_connection(self._send)
+        if cycle is not None and (headers := self._response_headers.join(self, len(content))) is not None:
+            self._wire.write(cycle, status, headers, content)
+        else:
+            completed = self._response_headers.complete(self, json_headers(content))
+            await self._send({"type": "http.response.start", "status": status, "headers": completed})
             await self._send({"type": "http.response.body", "body": content})
 
     async def _begin(self, status: int) -> None:

@@ -55,7 +55,7 @@ class ResponseHeaders:
             (b"x-response-time", b"%.2fms" % milliseconds),
         ]
         always = self._always[exchange.is_public]
-        completed += [header for header in always if header[0] not in _REPLACEABLE or header[0] not in own]
+        completed += always if own.isdisjoint(_REPLACEABLE) else [h for h in always if h[0] not in own]
         if self._resources.draining and b"connection" not in own:
             completed.append(_CLOSE)
         origin = exchange.headers.get(b"origin")

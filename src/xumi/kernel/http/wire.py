@@ -13,6 +13,20 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 _IS_KNOWN = uvicorn.__version__.startswith("0.54.")
 
 
+def find_connection(send: Send) -> RequestResponseCycle | None:
+    """The connection behind `send` where a whole answer can be written to it, otherwise None.
+
+    Args:
+        send: what the server has given to the application.
+    """
+    cycle = getattr(send, "__self__", None)
+    if type(cycle) is not RequestResponseCycle or not _IS_KNOWN:
+        return None
+    if cycle.flow.write_paused or cycle.disconnected or cycle.response_started or not cycle.keep_alive:
+        return None
+    return None if cycle.access_log or cycle.scope["method"] == "HEAD" else cycle
+
+
 class Wire:
     """Writes whole answers; one for each application."""
 
@@ -20,25 +34,15 @@ class Wire:
         self._server_headers: list[tuple[bytes, bytes]] = []
         self._joined = b""
 
-    def write(self, send: Send, status: int, headers: bytes, body: bytes) -> bool:
-        """Write a whole answer where `send` is uvicorn's own.
+    def write(self, cycle: RequestResponseCycle, status: int, headers: bytes, body: bytes) -> None:
+        """Write a whole answer.
 
         Args:
-            send: what the server has given to the application.
+            cycle: what `find_connection` has found.
             status: the response's status.
             headers: lines that end with CR LF, valid, and with the length of the body.
             body: everything.
-
-        Returns:
-            False where nothing was written, because it is not so simple.
         """
-        cycle = getattr(send, "__self__", None)
-        if type(cycle) is not RequestResponseCycle or not _IS_KNOWN:
-            return False
-        if cycle.flow.write_paused or cycle.disconnected or cycle.response_started or not cycle.keep_alive:
-            return False
-        if cycle.access_log or cycle.scope["method"] == "HEAD":
-            return False
         # uvicorn makes another list each second.
         if cycle.default_headers is not self._server_headers:
             self._server_headers = cycle.default_headers
@@ -48,4 +52,3 @@ class Wire:
         cycle.transport.write(b"%b%b%b\r\n%b" % (STATUS_LINE[status], self._joined, headers, body))
         cycle.message_event.set()
         cycle.on_response()
-        return True
