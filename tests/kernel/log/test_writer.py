@@ -50,6 +50,8 @@ def test_uvicorns_own_handlers_go_and_a_tests_handler_stays(caplog: pytest.LogCa
     assert uvicorn.handlers == []
     uvicorn.error("x")
     assert caplog.messages == ["x"]
+    # Where it is asked, uvicorn makes its access line, which nobody reads, and `kernel.http.wire` stands aside.
+    assert not logging.getLogger("uvicorn.access").hasHandlers()
 
 
 # The writer

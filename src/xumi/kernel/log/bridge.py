@@ -37,7 +37,8 @@ def configure(level: str, form: Literal["json", "text"]) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    # Our own access line says more, and no query string.
-    logging.getLogger("uvicorn.access").disabled = True
+    # Our own access line says more, and no query string. While handlers can be reached, uvicorn makes its own in vain.
+    access = logging.getLogger("uvicorn.access")
+    access.disabled, access.propagate = True, False
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
