@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, time
+from typing import Any
 
+import asyncmy
 import pytest
 from sqlalchemy import func, insert, literal, select, text
 
@@ -13,7 +16,9 @@ from xumi.kernel.context import Context
 from xumi.kernel.db import migrate
 from xumi.kernel.db.engine import Database
 from xumi.kernel.db.errors import DatabaseUnavailable, translate
+from xumi.kernel.db.location import parse_url
 from xumi.kernel.db.model import UtcDateTime
+from xumi.kernel.db.mysql import Connector
 from xumi.kernel.db.query import PaginateRequest, fetch_value, paginate_query
 from xumi.kernel.db.runner import Query
 from xumi.kernel.errors import APICode, StartError
@@ -33,6 +38,27 @@ def own_server() -> Iterator[MariadbServer]:
         pytest.skip(MISSING)
     with MariadbServer() as server:
         yield server
+
+
+async def test_a_cancellation_that_the_driver_loses_counts(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to Python 3.11 `asyncio.wait_for`, which the driver connects by, loses one that comes as the connection does."""
+    opened: list[Any] = []
+    connect = asyncmy.connect
+
+    async def lose(**options: Any) -> Any:
+        opened.append(await connect(**options))
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        return opened[-1]
+
+    monkeypatch.setattr(asyncmy, "connect", lose)
+    task = asyncio.create_task(Connector(parse_url(url)[1], 5.0)())
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert [connection.connected for connection in opened] == [False]
 
 
 async def test_a_killed_server_is_found_again_by_reads_and_sessions(own_server: MariadbServer) -> None:

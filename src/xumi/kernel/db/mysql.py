@@ -66,15 +66,24 @@ class Connector:
 
     async def __call__(self) -> Any:
         """A new connection."""
+        task = asyncio.current_task()
+        assert task is not None
+        cancelling = task.cancelling()
         try:
             # The driver's own limit ends where the server accepts; one that then says nothing would be waited for.
             async with asyncio.timeout(self._timeout_seconds):
-                return await asyncmy.connect(
+                connection = await asyncmy.connect(
                     **self._options, autocommit=self._autocommit, init_command=SET_UP
                 )
         except (OSError, TimeoutError, MySQLError) as error:
             reason = str(error) or type(error).__name__
             raise DatabaseUnavailable(f"cannot connect to MySQL: {reason}") from error
+        if task.cancelling() > cancelling:
+            # The driver uses `asyncio.wait_for`, which up to Python 3.11 loses a cancellation that comes in the moment in which
+            # what it waits for ends (https://github.com/python/cpython/issues/86296).
+            connection.close()
+            raise asyncio.CancelledError
+        return connection
 
 
 class MysqlRunner:
