@@ -2,6 +2,7 @@
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -23,18 +24,18 @@ _ESCAPES = re.compile(
 _HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-class Sender:
+class Sender(ABC):
     """An ASGI `send` that takes a finished answer in one piece as well."""
 
     __slots__ = ()
 
+    @abstractmethod
     async def __call__(self, message: Message) -> None:
         """Pass a piece of the response on."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def answer(self, status: int, content: bytes) -> None:
         """Send a whole JSON answer that has no headers of its own."""
-        raise NotImplementedError
 
 
 def json_headers(content: bytes) -> list[tuple[bytes, bytes]]:
