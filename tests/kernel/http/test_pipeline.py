@@ -57,6 +57,23 @@ async def test_success_has_the_documented_shape(serve: Serve) -> None:
         assert (deleted.status_code, deleted.content) == (204, b"")
 
 
+async def test_headers_of_a_handlers_own_replace_two_of_ours_and_take_no_other_away(serve: Serve) -> None:
+    router = Router()
+
+    @router.get("/kept", public=True)
+    async def get_kept(response: Response) -> str:
+        response.headers["Cache-Control"] = "max-age=60"
+        response.headers["Vary"] = "Accept"
+        return "x"
+
+    async with serve(router, cors_origins=["https://shop.example"]) as client:
+        headers = (await client.get("/kept")).headers
+    assert headers.get_list("Cache-Control") == ["max-age=60"]
+    # A shared cache must not give one origin's answer to another.
+    assert headers.get_list("Vary") == ["Accept", "Origin"]
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
 @pytest.mark.parametrize("sent", ["abc-1.2_3", "x" * 64])
 async def test_a_request_id_that_is_safe_is_kept(serve: Serve, sent: str) -> None:
     async with serve(routes()) as client:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING
+
+from xumi.kernel.http.wire import join_headers
 
 if TYPE_CHECKING:
     from xumi.kernel.http.exchange import Exchange
@@ -43,7 +44,7 @@ class ResponseHeaders:
         varying = [_VARY] if self.origins else []
         # By whether the route is public: anybody may keep what anybody may see.
         self._always = {True: [*always, *varying], False: [*always, _NO_STORE, *varying]}
-        self._joined = {public: _join(headers) for public, headers in self._always.items()}
+        self._joined = {public: join_headers(headers) for public, headers in self._always.items()}
 
     def complete(self, exchange: Exchange, headers: list[Header]) -> list[Header]:
         """A response's headers with ours."""
@@ -55,7 +56,8 @@ class ResponseHeaders:
             (b"x-response-time", b"%.2fms" % milliseconds),
         ]
         always = self._always[exchange.is_public]
-        completed += always if own.isdisjoint(_REPLACEABLE) else [h for h in always if h[0] not in own]
+        replaced = own & _REPLACEABLE
+        completed += [header for header in always if header[0] not in replaced] if replaced else always
         if self._resources.draining and b"connection" not in own:
             completed.append(_CLOSE)
         origin = exchange.headers.get(b"origin")
@@ -80,7 +82,3 @@ class ResponseHeaders:
                 self._joined[exchange.is_public],
             )
         )
-
-
-def _join(headers: Iterable[Header]) -> bytes:
-    return b"".join(b"%b: %b\r\n" % header for header in headers)

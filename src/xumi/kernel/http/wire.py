@@ -5,6 +5,8 @@ server. Ours are known, so a whole answer is written at once. Where more is to d
 HEAD), under another server and under middleware of somebody's, answers go in ASGI's messages.
 """
 
+from collections.abc import Iterable
+
 import uvicorn
 from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -27,6 +29,11 @@ def find_connection(send: Send) -> RequestResponseCycle | None:
     return None if cycle.access_log or cycle.scope["method"] == "HEAD" else cycle
 
 
+def join_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they stand on the wire; they have to be valid."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
 class Wire:
     """Writes whole answers; one for each application."""
 
@@ -46,7 +53,7 @@ class Wire:
         # uvicorn makes another list each second.
         if cycle.default_headers is not self._server_headers:
             self._server_headers = cycle.default_headers
-            self._joined = b"".join(b"%b: %b\r\n" % header for header in cycle.default_headers)
+            self._joined = join_headers(cycle.default_headers)
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
         cycle.transport.write(b"%b%b%b\r\n%b" % (STATUS_LINE[status], self._joined, headers, body))
