@@ -60,7 +60,7 @@ async def test_a_wrong_declaration_is_a_fault_of_its_own_route_only(serve: Serve
         assert (await client.post("/notes", json={"text": "a"})).status_code == 200
 
 
-async def test_a_route_says_what_it_lacks(serve: Serve) -> None:
+def test_a_route_says_what_it_lacks() -> None:
     route = notes().routes[0]
     with pytest.raises(AttributeError, match="'Route' object has no attribute 'colour'"):
         route.colour  # noqa: B018

@@ -134,8 +134,8 @@ REQUESTS = {
     "text": (b"GET /text HTTP/1.1\r\nHost: x\r\n\r\n", True),
     "body": (POST + b"\r\n" + BODY, True),
     "body asked for": (POST + b"Expect: 100-continue\r\n\r\n" + BODY, True),
-    "foreign origin": (b"GET /text HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n", True),
-    "own origin": (b"GET /text HTTP/1.1\r\nHost: x\r\nOrigin: https://shop.example\r\n\r\n", True),
+    "foreign origin": (b"GET /text HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\r\n", False),
+    "own origin": (b"GET /text HTTP/1.1\r\nHost: x\r\nOrigin: https://shop.example\r\n\r\n", False),
     "head": (b"HEAD /text HTTP/1.1\r\nHost: x\r\n\r\n", False),
     "close": (b"GET /text HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", False),
     "old": (b"GET /text HTTP/1.0\r\nHost: x\r\n\r\n", False),
@@ -149,15 +149,20 @@ REQUESTS = {
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether each whole answer could be written at once."""
+    """Whether each whole answer was written at once."""
     found: list[bool] = []
+    write = wire.Wire.write
 
-    def note(send: Send) -> Any:
-        cycle = wire.find_connection(send)
-        found.append(cycle is not None)
-        return cycle
+    def look(send: Send) -> Any:
+        found.append(False)
+        return wire.find_connection(send)
 
-    monkeypatch.setattr(exchange, "find_connection", note)
+    def note(self: wire.Wire, *answer: Any) -> None:
+        found[-1] = True
+        write(self, *answer)
+
+    monkeypatch.setattr(exchange, "find_connection", look)
+    monkeypatch.setattr(wire.Wire, "write", note)
     return found
 
 

@@ -107,9 +107,10 @@ class Route(APIRoute):
             if options is not None:
                 try:
                     self._analyse(dict(options))
-                except BaseException:
+                    options = None
+                finally:
+                    # What is wrong now is wrong the next time.
                     self._options = options
-                    raise
 
     def _analyse(self, options: dict[str, Any]) -> None:
         path, endpoint = self.path, self.declared_endpoint
